@@ -1,0 +1,1 @@
+//! SDK configuration, account and region guard, retry and error classes, tags.

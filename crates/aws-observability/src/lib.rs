@@ -1,0 +1,1 @@
+//! CloudWatch resources: log groups.

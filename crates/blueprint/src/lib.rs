@@ -1,0 +1,1 @@
+//! Our stacks as a graph of resources, for an environment.

@@ -1,0 +1,1 @@
+//! Planner (pure, synchronous) and executor (apply, lease, history).

@@ -1,0 +1,1 @@
+//! The event: JSON wire form, validation, identity. Pure, no I/O.

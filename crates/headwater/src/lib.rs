@@ -1,0 +1,1 @@
+//! The headwater command: plan, deploy, destroy, drift, status, send, query, tail, redrive.

@@ -1,0 +1,1 @@
+//! Lambda: SQS batch to journal.

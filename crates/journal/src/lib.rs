@@ -1,0 +1,1 @@
+//! The event log on DynamoDB: key schema, append, read by request, type and source.

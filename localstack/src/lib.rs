@@ -1,0 +1,1 @@
+//! The local emulator harness: AWS on the laptop, handed back as an endpoint.

@@ -1,0 +1,2 @@
+//! Task runner: one module a command; execs the headwater binary.
+fn main(){}
