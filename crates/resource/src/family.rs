@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Debug, future::Future, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{Class, Effect, Error, IamAction, Key, Kind, Result, Scope};

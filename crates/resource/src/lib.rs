@@ -24,5 +24,5 @@ pub use graph::{Graph, GraphError, Node};
 pub use iam::{IamAction, Need};
 pub use key::{Key, KeyError, Kind};
 pub use plan::{Action, PLAN_VERSION, Plan, Step};
-pub use policy::{PolicyDocument, Statement};
+pub use policy::{Conditions, PolicyDocument, Statement};
 pub use scope::Scope;

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+/// A statement's conditions: operator → condition key → values, sorted.
+pub type Conditions = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
 /// A policy document of version 2012-10-17.
 ///
 /// AWS gives a document back with lists of one as plain strings and with lists in another order. Reading one
@@ -39,7 +42,7 @@ pub struct Statement {
     pub resource: Vec<String>,
     /// Operator → condition key → values, sorted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "condition")]
-    pub condition: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    pub condition: Conditions,
     /// Elements beyond these.
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
@@ -133,10 +136,6 @@ fn sorted<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<String>, D::Error> {
     Value::deserialize(d).map(texts)
 }
 
-fn by_name<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, Value>, D::Error> {
-    BTreeMap::deserialize(d)
-}
-
 fn principal<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
     Ok(match Value::deserialize(d)? {
         Value::Object(kinds) => kinds.into_iter().map(|(kind, names)| (kind, texts(names))).collect(),
@@ -144,10 +143,8 @@ fn principal<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, Vec<Str
     })
 }
 
-fn condition<'de, D: Deserializer<'de>>(
-    d: D,
-) -> Result<BTreeMap<String, BTreeMap<String, Vec<String>>>, D::Error> {
-    let operators = by_name(d)?;
+fn condition<'de, D: Deserializer<'de>>(d: D) -> Result<Conditions, D::Error> {
+    let operators: BTreeMap<String, Value> = BTreeMap::deserialize(d)?;
     Ok(operators
         .into_iter()
         .map(|(operator, keys)| {
