@@ -9,6 +9,7 @@ mod deployments;
 mod diff;
 mod error;
 mod family;
+mod grant;
 mod graph;
 mod iam;
 mod key;
@@ -20,6 +21,8 @@ pub use deployments::{Deployment, DeploymentStore, Lease, Outcome, StepRecord, S
 pub use diff::{Effect, FieldChange, diff};
 pub use error::{Class, Error, Result};
 pub use family::{AnyFamily, Desired, Families, Family, Observed, Owner, Progress, Spec};
+pub use grant::Grantee;
+pub use grant::Grantee;
 pub use graph::{Graph, GraphError, Node};
 pub use iam::{IamAction, Need};
 pub use key::{Key, KeyError, Kind};
