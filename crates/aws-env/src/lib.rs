@@ -1,1 +1,14 @@
 //! SDK configuration, account and region guard, retry and error classes, tags.
+
+mod account;
+mod class;
+mod connect;
+mod patience;
+#[cfg(feature = "scripted")]
+pub mod scripted;
+
+pub use account::{GuardError, guard};
+pub use aws_config::SdkConfig;
+pub use class::{At, Said};
+pub use connect::{ConnectError, Connection, connect};
+pub use patience::{Patience, retry_while, wait_until};
