@@ -22,7 +22,6 @@ pub use diff::{Effect, FieldChange, diff};
 pub use error::{Class, Error, Result};
 pub use family::{AnyFamily, Desired, Families, Family, Observed, Owner, Progress, Spec};
 pub use grant::Grantee;
-pub use grant::Grantee;
 pub use graph::{Graph, GraphError, Node};
 pub use iam::{IamAction, Need};
 pub use key::{Key, KeyError, Kind};
