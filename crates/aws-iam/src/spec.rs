@@ -1,0 +1,109 @@
+//! What we set of a role, and how grants become its one inline policy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use resource::{Effect, Grantee, PolicyDocument, Scope, Spec, Statement};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The name of the one inline policy that grants go to.
+pub const POLICY_NAME: &str = "headwater";
+
+/// The fields of an IAM role that we set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoleSpec {
+    /// The path: [`Scope::path`].
+    pub path: String,
+    /// What the role is for; at most 1,000 characters.
+    pub description: String,
+    /// Who may assume it.
+    pub assume_role_policy_document: PolicyDocument,
+    /// The inline policies: name → document. Any other that is there is removed.
+    pub policies: BTreeMap<String, PolicyDocument>,
+    /// The managed policies attached. Any other that is there is detached.
+    pub managed_policy_arns: BTreeSet<String>,
+    /// The managed policy that bounds what the role may do.
+    pub permissions_boundary: Option<String>,
+    /// How long a session of the role may last: 3,600 to 43,200 s.
+    pub max_session_duration_seconds: i32,
+}
+
+/// The ARN of the environment's role of that physical name.
+pub fn role_arn(scope: &Scope, name: &str) -> String {
+    scope.iam_arn(&format!("role{}{name}", scope.path()))
+}
+
+impl RoleSpec {
+    /// A role of the environment that `service` (`lambda.amazonaws.com`) assumes, and that may do nothing yet.
+    ///
+    /// The trust names the service alone, without `aws:SourceAccount` or `aws:SourceArn`: Lambda, the service that
+    /// we make roles for, documents neither for its assumption of an execution role, and a condition on a key that
+    /// a request lacks denies it. The confused deputy cannot use the role all the same, since Lambda demands
+    /// `iam:PassRole`, within the role's account, of whoever hands it to a function.
+    pub fn for_service(service: &str, scope: &Scope, description: &str) -> Self {
+        let trust = Statement {
+            action: vec!["sts:AssumeRole".to_owned()],
+            ..Statement::allow("", [""; 0], [""; 0]).principal("Service", service)
+        };
+        Self {
+            path: scope.path(),
+            description: description.to_owned(),
+            assume_role_policy_document: PolicyDocument::new(vec![trust]),
+            policies: BTreeMap::new(),
+            managed_policy_arns: BTreeSet::new(),
+            permissions_boundary: None,
+            max_session_duration_seconds: 3600,
+        }
+    }
+}
+
+impl Spec for RoleSpec {
+    fn effect(field: &str, _: &Value, _: &Value) -> Effect {
+        match field {
+            // Deleting the role and making it anew would leave `AROA…` in every resource policy that names it.
+            "path" => Effect::Refuse(
+                "IAM cannot move a role, and one made anew under its name loses what resource policies grant it; \
+                 delete it by hand once nothing uses it"
+                    .to_owned(),
+            ),
+            _ => Effect::Update,
+        }
+    }
+}
+
+impl Grantee for RoleSpec {
+    /// Adds `statement` to the inline policy [`POLICY_NAME`]. Statements that differ in their resources alone become
+    /// one; a `Sid` that another statement has already gets a number, since IAM takes each only once.
+    fn grant(&mut self, statement: Statement) {
+        let policy =
+            self.policies.entry(POLICY_NAME.to_owned()).or_insert_with(|| PolicyDocument::new(Vec::new()));
+        add(&mut policy.statement, statement);
+    }
+}
+
+fn add(statements: &mut Vec<Statement>, mut new: Statement) {
+    let mut sid = new.sid.clone();
+    for number in 2.. {
+        match statements.iter_mut().find(|known| known.sid == sid) {
+            Some(known) if differ_in_resources_alone(known, &new) => {
+                known.resource.append(&mut new.resource);
+                known.resource.sort();
+                known.resource.dedup();
+                return;
+            }
+            Some(_) if !sid.is_empty() => sid = format!("{}{number}", new.sid),
+            _ => break,
+        }
+    }
+    new.sid = sid;
+    new.resource.dedup();
+    statements.push(new);
+    statements.sort_by(|a, b| (&a.sid, &a.action, &a.resource).cmp(&(&b.sid, &b.action, &b.resource)));
+}
+
+fn differ_in_resources_alone(a: &Statement, b: &Statement) -> bool {
+    let rest =
+        |statement: &Statement| Statement { sid: String::new(), resource: Vec::new(), ..statement.clone() };
+    rest(a) == rest(b)
+}
