@@ -29,11 +29,6 @@ pub struct RoleSpec {
     pub max_session_duration_seconds: i32,
 }
 
-/// The ARN of the environment's role of that physical name.
-pub fn role_arn(scope: &Scope, name: &str) -> String {
-    scope.iam_arn(&format!("role{}{name}", scope.path()))
-}
-
 impl RoleSpec {
     /// A role of the environment that `service` (`lambda.amazonaws.com`) assumes, and that may do nothing yet.
     ///

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resource::{Scope, Spec};
+use resource::Spec;
 use serde::{Deserialize, Serialize};
 
 /// The fields of a Lambda function that we set. All of them change in place.
@@ -106,9 +106,4 @@ pub enum TracingMode {
     Active,
     /// It follows whoever calls.
     PassThrough,
-}
-
-/// The ARN of the function of that physical name.
-pub fn function_arn(scope: &Scope, name: &str) -> String {
-    scope.arn("lambda", &format!("function:{name}"))
 }

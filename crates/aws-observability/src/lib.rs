@@ -1,5 +1,7 @@
 //! CloudWatch: log groups with a retention, made before whatever writes to them.
 
+mod log_group;
 mod spec;
 
-pub use spec::{LogGroupClass, LogGroupSpec, grant_write, log_group_arn};
+pub use log_group::LogGroup;
+pub use spec::{LogGroupClass, LogGroupSpec};

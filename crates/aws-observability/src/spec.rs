@@ -1,6 +1,6 @@
-//! What we set of a log group, and the right to write to one.
+//! What we set of a log group.
 
-use resource::{Effect, Grantee, Scope, Spec, Statement};
+use resource::{Effect, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -36,18 +36,4 @@ impl Spec for LogGroupSpec {
             _ => Effect::Update,
         }
     }
-}
-
-/// The ARN of the log group `name` (`/headwater/dev/ingest`), as the tagging calls want it: without `:*`.
-pub fn log_group_arn(scope: &Scope, name: &str) -> String {
-    scope.arn("logs", &format!("log-group:{name}"))
-}
-
-/// Lets `grantee` make streams in the log group `name` and write to them.
-///
-/// `logs:CreateLogGroup` is not granted: with it, events that are delivered after the group's deletion would make
-/// it again, untagged and without retention.
-pub fn grant_write(scope: &Scope, name: &str, grantee: &mut impl Grantee) {
-    let streams = format!("{}:log-stream:*", log_group_arn(scope, name));
-    grantee.grant(Statement::allow("WriteLogs", ["logs:CreateLogStream", "logs:PutLogEvents"], [streams]));
 }
