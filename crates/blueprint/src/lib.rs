@@ -1,1 +1,3 @@
 //! Our stacks as a graph of resources, for an environment.
+
+pub mod configuration;

@@ -1,0 +1,187 @@
+//! `headwater.toml`: the environments and their knobs, read into plain typed values.
+//!
+//! Every knob is data in [`knobs`]: key, accepted values, default, unit and purpose. Reading, error messages and the
+//! printable [`reference`] all come from that one table. All mistakes of a file are reported at once.
+
+mod document;
+mod error;
+mod knob;
+mod knobs;
+mod name;
+mod problem;
+mod reference;
+mod rules;
+
+use std::path::Path;
+use std::time::Duration;
+
+pub use error::{Error, Invalid};
+pub use knobs::{Architecture, LogLevel};
+pub use name::{AccountId, EnvironmentName, ProjectName, Region};
+pub use problem::Problem;
+pub use reference::reference;
+
+use problem::Source;
+
+/// The name of the environment that lives on an emulator; it is there whether a file lists it or not.
+pub const LOCAL: &str = "local";
+
+/// What `headwater.toml` says, checked: each environment can be had by its name.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    source: Source,
+    environments: Vec<Declared>,
+}
+
+/// An environment and the place of its table, for messages; `None` is a local environment that the file leaves out.
+#[derive(Debug, Clone)]
+struct Declared {
+    environment: Environment,
+    place: Option<std::ops::Range<usize>>,
+}
+
+/// One environment: where it is and every knob's value. It is only made from a checked [`Configuration`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Environment {
+    /// The first part of every physical name.
+    pub project: ProjectName,
+    /// The environment's own name, the second part of every physical name.
+    pub name: EnvironmentName,
+    /// The one AWS account that the environment may touch.
+    pub account: AccountId,
+    /// The one AWS region that the environment lives in.
+    pub region: Region,
+    /// The profile of the shared AWS configuration files to take credentials from, where one is named.
+    pub profile: Option<String>,
+    /// An AWS-compatible endpoint to use instead of AWS: `http[s]://host[:port]`.
+    pub endpoint_url: Option<String>,
+    /// Whether people depend on it. A production environment keeps its deletion protection.
+    pub production: bool,
+    /// How long a deploy's lease lives without a heartbeat.
+    pub lease: Duration,
+    /// The event table.
+    pub journal: Journal,
+    /// The queue that events arrive in, and its dead-letter queue.
+    pub queue: Queue,
+    /// The function that moves events from the queue to the journal.
+    pub ingest: Ingest,
+}
+
+/// Knobs of the event table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Journal {
+    /// Partitions of a type, and of a source, in its index. It may grow, never shrink: reads would miss events.
+    pub index_shards: u32,
+    /// How many days back the table can be restored to any second.
+    pub point_in_time_recovery_days: u32,
+    /// Whether DynamoDB refuses to delete the table.
+    pub deletion_protection: bool,
+}
+
+/// Knobs of the event queue and its dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queue {
+    /// How long the queue keeps an event that nobody took.
+    pub retention: Duration,
+    /// How long the dead-letter queue keeps a rejected event; longer than `retention`.
+    pub dead_letter_retention: Duration,
+    /// Receives of a message before it goes to the dead-letter queue.
+    pub max_receive_count: u32,
+}
+
+/// Knobs of the ingest function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ingest {
+    /// Memory in MiB; Lambda gives processor time in proportion to it.
+    pub memory_mib: u32,
+    /// The longest that one invocation may run.
+    pub timeout: Duration,
+    /// The processor that the function is built for.
+    pub architecture: Architecture,
+    /// The most messages of one invocation.
+    pub batch_size: u32,
+    /// How long Lambda gathers messages for a batch.
+    pub batching_window: Duration,
+    /// The most invocations at once.
+    pub maximum_concurrency: u32,
+    /// Days that log events are kept; one of the numbers that CloudWatch accepts.
+    pub log_retention_days: u32,
+    /// The least severe log events that are written.
+    pub log_level: LogLevel,
+}
+
+impl Configuration {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// The file cannot be read, or isn't UTF-8, or holds mistakes (all of them are in the error).
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|source| Error::NotUtf8 { path: path.to_path_buf(), source: source.utf8_error() })?;
+        Self::parse(&text, path)
+    }
+
+    /// Checks `text`; `path` only names it in messages.
+    ///
+    /// # Errors
+    /// Every mistake in `text`, in the order of its lines. Mistakes of syntax hide all others.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let source = Source { path: path.to_path_buf(), text: text.to_owned() };
+        match document::read(text) {
+            Ok(environments) => Ok(Self { source, environments }),
+            Err(faults) => Err(Error::Invalid(Invalid::new(&source, faults))),
+        }
+    }
+
+    /// The environment called `name`.
+    ///
+    /// # Errors
+    /// There is none: the error lists those that there are and shows the nearest one's place.
+    pub fn environment(&self, name: &str) -> Result<Environment, Error> {
+        match self.environments.iter().find(|declared| declared.environment.name.as_str() == name) {
+            Some(declared) => Ok(declared.environment.clone()),
+            None => Err(Error::Invalid(Invalid::new(&self.source, vec![self.unknown(name)]))),
+        }
+    }
+
+    /// All environments, sorted by name.
+    pub fn environments(&self) -> impl Iterator<Item = &Environment> {
+        self.environments.iter().map(|declared| &declared.environment)
+    }
+
+    fn unknown(&self, name: &str) -> problem::Fault {
+        let names: Vec<&str> = self.environments().map(|environment| environment.name.as_str()).collect();
+        let nearest = knob::nearest(name, &names);
+        let place = self.environments.iter().find_map(|declared| {
+            declared.place.clone().filter(|_| nearest == Some(declared.environment.name.as_str()))
+        });
+        problem::Fault {
+            place,
+            message: format!("no environment is called {name:?}"),
+            help: Some(match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`? There are {}", knob::list(&names, "and")),
+                None => format!("there are {}", knob::list(&names, "and")),
+            }),
+            note: None,
+        }
+    }
+}
+
+impl Environment {
+    /// Whether this is the environment on an emulator, which no AWS account may ever stand in for.
+    pub fn is_local(&self) -> bool {
+        self.name.as_str() == LOCAL
+    }
+
+    /// How long a received message stays hidden from other receives: 6 times the function's timeout, plus the
+    /// batching window, as AWS advises for queues that trigger a function (Lambda developer guide, "Configuring an
+    /// SQS event source"). At the knobs' limits that is 95 minutes, within SQS's 12 hours.
+    pub fn visibility_timeout(&self) -> Duration {
+        self.ingest.timeout * 6 + self.ingest.batching_window
+    }
+}

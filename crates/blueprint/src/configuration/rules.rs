@@ -1,0 +1,100 @@
+//! Rules between knobs: what each may be alone but not together.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Environment;
+
+/// A rule that an environment breaks. The keys are to blame, the first of them that the file has most of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    pub(super) keys: &'static [&'static str],
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// All rules that `environment` breaks.
+pub(super) fn broken(environment: &Environment) -> Vec<Broken> {
+    let Environment { queue, ingest, .. } = environment;
+    [
+        (ingest.batch_size > 10 && ingest.batching_window.is_zero()).then(|| Broken {
+            keys: &["ingest.batching_window_seconds", "ingest.batch_size"],
+            message: format!("a `batch_size` of {} needs a batching window", ingest.batch_size),
+            help: "Lambda wants `batching_window_seconds` of at least 1 for a `batch_size` above 10"
+                .to_owned(),
+        }),
+        (queue.dead_letter_retention <= queue.retention).then(|| Broken {
+            keys: &["queue.dead_letter_retention_seconds", "queue.retention_seconds"],
+            message: "the dead-letter queue must keep messages longer than the queue does".to_owned(),
+            help: format!(
+                "a message that SQS moves there keeps its age and could be gone at once: make \
+                 `retention_seconds` less than {}, or `dead_letter_retention_seconds` more than {}",
+                queue.dead_letter_retention.as_secs(),
+                queue.retention.as_secs()
+            ),
+        }),
+        retention_ends_before_the_last_receive(environment),
+        (environment.production && !environment.journal.deletion_protection).then(|| Broken {
+            keys: &["journal.deletion_protection"],
+            message: "a production environment keeps its deletion protection".to_owned(),
+            help: "leave `deletion_protection` out, or set `production = false`".to_owned(),
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(environment.is_local().then(|| local(environment)).into_iter().flatten())
+    .collect()
+}
+
+/// A message must live until its last receive, else SQS deletes it and its event with it.
+fn retention_ends_before_the_last_receive(environment: &Environment) -> Option<Broken> {
+    let Environment { queue, .. } = environment;
+    let visibility: Duration = environment.visibility_timeout();
+    let needed = visibility * queue.max_receive_count;
+    (queue.retention < needed).then(|| Broken {
+        keys: &["queue.retention_seconds", "queue.max_receive_count", "ingest.timeout_seconds"],
+        message: "the queue would delete a failing event before its last receive".to_owned(),
+        help: format!(
+            "{} receives, each hidden for {} s (6 × `timeout_seconds` + `batching_window_seconds`), take {} s, and \
+             `retention_seconds` is {}: raise it, or lower the others",
+            queue.max_receive_count,
+            visibility.as_secs(),
+            needed.as_secs(),
+            queue.retention.as_secs()
+        ),
+    })
+}
+
+/// A local environment can never reach an account: dummy credentials, an endpoint on this machine.
+fn local(environment: &Environment) -> Vec<Broken> {
+    let elsewhere = environment.endpoint_url.as_deref().is_some_and(|url| !is_loopback(url));
+    [
+        elsewhere.then(|| Broken {
+            keys: &["endpoint_url"],
+            message: "the local environment's endpoint is not on this machine".to_owned(),
+            help: "use 127.0.0.1, [::1] or localhost, or leave `endpoint_url` out".to_owned(),
+        }),
+        environment.profile.is_some().then(|| Broken {
+            keys: &["profile"],
+            message: "the local environment takes no profile".to_owned(),
+            help: "it uses dummy credentials, so that it cannot reach an account: leave `profile` out"
+                .to_owned(),
+        }),
+        environment.production.then(|| Broken {
+            keys: &["production"],
+            message: "the local environment is never production".to_owned(),
+            help: "leave `production` out".to_owned(),
+        }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn is_loopback(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    uri.host().is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
+}

@@ -1,0 +1,193 @@
+//! What `headwater.toml` may say, what comes of it, and every message that a mistake in it gets.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use blueprint::configuration::{Architecture, Configuration, Error, LogLevel, reference};
+
+fn parse(text: &str) -> Result<Configuration, Error> {
+    Configuration::parse(text, Path::new("headwater.toml"))
+}
+
+/// The message that a file gets.
+fn message(text: &str) -> String {
+    parse(text).expect_err("the text must have a mistake").to_string()
+}
+
+/// The message for a dev environment with these lines at its end.
+fn in_dev(lines: &str) -> String {
+    message(&format!(
+        "[environments.dev]\naccount = \"111111111111\"\nregion = \"eu-central-1\"\n{}\n",
+        lines.trim_end()
+    ))
+}
+
+/// A snapshot of the message for each case, in a file of the case's name.
+macro_rules! messages {
+    ($($name:ident: $message:expr;)+) => {
+        $(#[test]
+        fn $name() {
+            insta::assert_snapshot!(stringify!($name), $message);
+        })+
+    };
+}
+
+messages! {
+    unknown_key_at_the_top: message("projekt = \"headwater\"");
+    unknown_table: message("[environment.dev]");
+    unknown_key_near_another: in_dev("[environments.dev.journal]\nindex_shard = 4");
+    unknown_key_with_hyphens: in_dev("[environments.dev.journal]\nindex-shards = 4");
+    unknown_key_that_is_near_none: in_dev("[environments.dev.queue]\ncolour = 4");
+    unknown_key_that_another_table_knows: in_dev("batch_size = 10");
+    project_below_a_table: in_dev("project = \"headwater\"");
+    table_that_is_no_table: in_dev("journal = 4");
+    environment_that_is_no_table: message("[environments]\ndev = \"eu-central-1\"");
+    environment_that_is_a_list: message("[[environments.dev]]\naccount = \"111111111111\"");
+    environment_name_of_the_wrong_shape: message("[environments.pr-123]\naccount = \"111111111111\"");
+    project_of_the_wrong_shape: message("project = \"Headwater\"");
+    project_that_aws_keeps: message("project = \"aws-events\"");
+    account_and_region_missing: message("[environments.dev]");
+    account_as_a_number: message("[environments.dev]\naccount = 111111111111\nregion = \"eu-central-1\"");
+    account_too_short: message("[environments.dev]\naccount = \"1111\"\nregion = \"eu-central-1\"");
+    region_of_the_wrong_shape: message("[environments.dev]\naccount = \"111111111111\"\nregion = \"Frankfurt\"");
+    region_in_capitals: message("[environments.dev]\naccount = \"111111111111\"\nregion = \"EU-CENTRAL-1\"");
+    profile_empty: in_dev("profile = \"\"");
+    endpoint_without_scheme: in_dev("endpoint_url = \"127.0.0.1:4566\"");
+    endpoint_with_a_path: in_dev("endpoint_url = \"http://127.0.0.1:4566/aws\"");
+    number_too_large: in_dev("[environments.dev.ingest]\nbatch_size = 20_000");
+    number_too_small: in_dev("[environments.dev.queue]\nretention_seconds = 59");
+    number_negative: in_dev("[environments.dev.ingest]\nmemory_mib = -1");
+    number_of_40_digits: in_dev("lease_seconds = 1111111111222222222233333333334444444444");
+    number_as_a_text: in_dev("[environments.dev.ingest]\nmemory_mib = \"256\"");
+    number_with_a_unit: in_dev("[environments.dev.queue]\nretention_seconds = \"4 days\"");
+    number_with_a_fraction: in_dev("lease_seconds = 60.5");
+    number_as_a_date: in_dev("lease_seconds = 2020-05-01");
+    flag_as_a_text: in_dev("production = \"yes\"");
+    word_near_another: in_dev("[environments.dev.ingest]\narchitecture = \"x86_64\"");
+    word_near_none: in_dev("[environments.dev.ingest]\nlog_level = \"chatty\"");
+    log_retention_that_cloudwatch_does_not_have: in_dev("[environments.dev.ingest]\nlog_retention_days = 31");
+    large_batch_without_a_window: in_dev("[environments.dev.ingest]\nbatch_size = 100");
+    large_batch_with_a_window_of_zero:
+        in_dev("[environments.dev.ingest]\nbatch_size = 100\nbatching_window_seconds = 0");
+    dead_letters_kept_no_longer_than_messages: in_dev("[environments.dev.queue]\nretention_seconds = 1_209_600");
+    message_that_expires_before_its_last_receive: in_dev("[environments.dev.queue]\nretention_seconds = 600");
+    production_without_deletion_protection:
+        in_dev("production = true\n[environments.dev.journal]\ndeletion_protection = false");
+    local_endpoint_elsewhere: message("[environments.local]\nendpoint_url = \"http://localhost.example.com:4566\"");
+    local_with_a_profile_and_in_production: message("[environments.local]\nprofile = \"dev\"\nproduction = true");
+    duplicate_key: in_dev("region = \"eu-west-1\"");
+    duplicate_table: in_dev("[environments.dev]\nlease_seconds = 30");
+    not_toml: in_dev("production = yes\nlease_seconds =\n[environments.prod");
+    all_mistakes_of_a_file: message(concat!(
+        "project = \"Head Water\"\n\n",
+        "[environments.dev]\nregoin = \"eu-central-1\"\naccount = \"111111111111\"\n\n",
+        "[environments.dev.ingest]\narchitecture = \"arm\"\nbatch_size = 0\n\n",
+        "[environments.prod]\naccount = \"222222222222\"\nregion = \"eu-central-1\"\n\n",
+        "[environments.prod.ingest]\nbatch_size = 1000\n",
+    ));
+    unprintable_and_wide_characters: in_dev("\tprofile = 'dév' ; colour = \u{1b}[31m");
+}
+
+#[test]
+fn an_unknown_environment_is_shown_the_nearest_one() {
+    let configuration =
+        parse("[environments.prod]\naccount = \"222222222222\"\nregion = \"eu-central-1\"\n").unwrap();
+    insta::assert_snapshot!(
+        "unknown_environment_near_another",
+        configuration.environment("pord").unwrap_err()
+    );
+    insta::assert_snapshot!("unknown_environment_near_none", configuration.environment("qa").unwrap_err());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let missing = Configuration::load(Path::new("no-such-directory/headwater.toml")).unwrap_err();
+    assert_eq!(missing.to_string(), "cannot read the configuration file no-such-directory/headwater.toml");
+    let source = std::error::Error::source(&missing).expect("the system's own words are its source");
+    assert!(source.to_string().contains("No such file"), "{source}");
+}
+
+#[test]
+fn problems_tell_their_position_to_programs() {
+    let Err(Error::Invalid(invalid)) = parse("project = \"headwater\"\ncolour = 1\n") else {
+        panic!("colour is unknown")
+    };
+    let [problem] = invalid.problems() else { panic!("one problem: {invalid}") };
+    assert_eq!(
+        (problem.position(), problem.message()),
+        (Some((2, 1)), "unknown key `colour` at the top of the file")
+    );
+}
+
+#[test]
+fn an_empty_file_has_a_local_environment_of_defaults() {
+    let configuration = parse("").unwrap();
+    let local = configuration.environment("local").unwrap();
+    assert!(local.is_local());
+    insta::assert_debug_snapshot!("local_by_default", local);
+    assert_eq!(configuration.environments().count(), 1);
+}
+
+#[test]
+fn every_value_of_a_file_arrives_in_its_field() {
+    let text = r#"
+        project = "spring"
+        [environments.qa]
+        account = "333333333333"
+        region = "us-gov-west-1"
+        profile = "qa"
+        endpoint_url = "https://aws.example.com"
+        production = true
+        lease_seconds = 45
+        journal = { index_shards = 2, point_in_time_recovery_days = 3, deletion_protection = true }
+        [environments.qa.queue]
+        retention_seconds = 7200
+        dead_letter_retention_seconds = 86_400
+        max_receive_count = 7
+        [environments.qa.ingest]
+        memory_mib = 1769
+        timeout_seconds = 20
+        architecture = "x86-64"
+        batch_size = 25
+        batching_window_seconds = 2
+        maximum_concurrency = 3
+        log_retention_days = 14
+        log_level = "trace"
+    "#;
+    let qa = parse(text).unwrap().environment("qa").unwrap();
+    assert_eq!((qa.ingest.architecture, qa.ingest.log_level), (Architecture::X86_64, LogLevel::Trace));
+    assert_eq!(qa.visibility_timeout(), Duration::from_secs(6 * 20 + 2));
+    insta::assert_debug_snapshot!("every_value_set", qa);
+}
+
+#[test]
+fn the_file_that_we_ship_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../headwater.toml");
+    let configuration = Configuration::load(&path).unwrap();
+    let names: Vec<_> = configuration.environments().map(|environment| environment.name.as_str()).collect();
+    assert_eq!(names, ["dev", "local", "prod"]);
+    assert!(configuration.environment("prod").unwrap().production);
+}
+
+#[test]
+fn the_defaults_that_the_shipped_file_shows_are_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../headwater.toml");
+    let shipped = std::fs::read_to_string(&path).unwrap();
+    let written_out: String = shipped
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains('"')).unwrap_or(line)
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert_ne!(shipped, written_out, "there are commented defaults");
+    let dev = |text: &str| parse(text).unwrap().environment("dev").unwrap();
+    assert_eq!(dev(&shipped), dev(&written_out));
+}
+
+#[test]
+fn the_reference_names_every_knob() {
+    insta::assert_snapshot!("reference", reference());
+}
