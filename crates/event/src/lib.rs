@@ -12,6 +12,7 @@
 //! ```
 
 mod check;
+pub mod dead_letter;
 mod event;
 mod identity;
 mod json;
