@@ -64,6 +64,15 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::Bool(value))
     }
 
+    // Integers that fit come as such; every other number comes as text, through `visit_map`.
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(Value::String(value.to_owned()))
     }
