@@ -22,6 +22,8 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
 
+use crate::calls;
+
 /// One request that the SDK made.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -125,17 +127,8 @@ impl Script {
 
 fn read(request: &HttpRequest) -> Request {
     let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
-    let uri = request.uri();
-    let path =
-        uri.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(uri);
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-    let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
-    let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    let operation = match (target, action) {
-        (Some(operation), _) | (None, Some(operation)) => operation.to_owned(),
-        (None, None) => format!("{} {path}", request.method()),
-    };
-    Request { operation, query: query.to_owned(), body }
+    let query = calls::path(request.uri()).1.to_owned();
+    Request { operation: calls::operation(request), query, body }
 }
 
 impl fmt::Debug for Script {
