@@ -18,6 +18,12 @@ pub struct Key(String);
 pub struct KeyError(String);
 
 impl Key {
+    /// The stack of what cannot be made again, as the journal.
+    pub const STATEFUL: &'static str = "stateful";
+
+    /// The stack of the table that holds the lease and the history: made first, deleted last.
+    pub const DEPLOYMENTS: &'static str = "deployments";
+
     /// The key of `name` in `stack`.
     ///
     /// # Errors
@@ -29,6 +35,12 @@ impl Key {
     /// The stack that the resource belongs to.
     pub fn stack(&self) -> &str {
         self.0.split_once('/').map_or(self.0.as_str(), |(stack, _)| stack)
+    }
+
+    /// Whether the resource belongs to a stack that holds what cannot be made again: [`Key::STATEFUL`] or
+    /// [`Key::DEPLOYMENTS`]. A resource that the blueprint no longer names has nothing but its key to tell this by.
+    pub fn is_stateful(&self) -> bool {
+        [Self::STATEFUL, Self::DEPLOYMENTS].contains(&self.stack())
     }
 
     /// The whole key.
@@ -104,6 +116,13 @@ mod tests {
     fn a_key_is_a_stack_and_a_name() {
         let key: Key = "ingest/event-queue".parse().unwrap();
         assert_eq!((key.stack(), key.as_str()), ("ingest", "ingest/event-queue"));
+    }
+
+    #[test]
+    fn a_key_tells_whether_its_stack_is_stateful() {
+        let stateful = |key: &str| key.parse::<Key>().unwrap().is_stateful();
+        assert!(stateful("stateful/journal") && stateful("deployments/table"));
+        assert!(!stateful("ingest/stateful"));
     }
 
     #[test]
