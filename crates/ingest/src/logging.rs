@@ -12,14 +12,14 @@ use tracing_subscriber::prelude::*;
 
 /// Starts the logs, at the level of Lambda's `AWS_LAMBDA_LOG_LEVEL` (INFO where it is not set). A second call does nothing.
 pub fn start() {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok();
-    let ours =
-        level.as_deref().and_then(|level| LevelFilter::from_str(level).ok()).unwrap_or(LevelFilter::INFO);
+    let ours = match std::env::var("AWS_LAMBDA_LOG_LEVEL").as_deref() {
+        Ok("FATAL") => LevelFilter::ERROR,
+        Ok(level) => LevelFilter::from_str(level).unwrap_or(LevelFilter::INFO),
+        Err(_) => LevelFilter::INFO,
+    };
     let levels = Targets::new()
         .with_default(LevelFilter::WARN.min(ours))
-        .with_targets([("ingest", ours), ("journal", ours)])
-        // Both print the message of a panic.
-        .with_target("lambda_runtime::layers", LevelFilter::OFF);
+        .with_targets([("ingest", ours), ("journal", ours)]);
     let format = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use ingest::{Clients, Configuration, DeadLetterQueue, Deadline, Ingest, logging};
 use journal::Journal;
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 
 fn main() -> ExitCode {
     logging::start();
@@ -38,9 +38,13 @@ async fn handle(
     ingest: &Ingest,
     configuration: &Configuration,
     event: LambdaEvent<SqsEvent>,
-) -> Result<SqsBatchResponse, lambda_runtime::Error> {
+) -> Result<SqsBatchResponse, Diagnostic> {
     let (batch, context) = event.into_parts();
-    let report = ingest.handle(batch, Deadline::before(context.deadline(), SystemTime::now())).await?;
+    let deadline = Deadline::before(context.deadline(), SystemTime::now());
+    let report = ingest.handle(batch, deadline).await.map_err(|error| Diagnostic {
+        error_type: "MissingMessageId".to_owned(),
+        error_message: error.to_string(),
+    })?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
     let Configuration { environment, function_name, .. } = configuration;
