@@ -3,12 +3,15 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use event::dead_letter::{Attribute, DeadLetter, MAX_MESSAGE_BYTES, Message, Value};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
+
+use crate::logging::with_causes;
 
 /// The most messages of one `SendMessageBatch` call.
 const MAX_BATCH: usize = 10;
@@ -46,13 +49,12 @@ impl DeadLetterQueue {
             Ok(answers) => answers,
             Err(Failed::Refused(_)) if messages.len() > 1 => {
                 let each = messages.iter().map(|message| self.call(std::slice::from_ref(message), deadline));
-                let answers = futures::future::join_all(each).await;
+                let answers = futures::future::join_all(each).await.into_iter();
                 answers
-                    .into_iter()
-                    .flat_map(|answer| answer.unwrap_or_else(|failed| vec![failed.into()]))
+                    .flat_map(|answer| answer.unwrap_or_else(|failed| vec![Err(failed.into_text())]))
                     .collect()
             }
-            Err(failed) => vec![failed.into(); messages.len()],
+            Err(failed) => vec![Err(failed.into_text()); messages.len()],
         }
     }
 
@@ -64,9 +66,8 @@ impl DeadLetterQueue {
         let answer = match timeout_at(deadline, request.send()).await {
             Err(_) => return Err(Failed::Unknown("no answer from the dead-letter queue in time".to_owned())),
             Ok(Err(error)) => {
-                let text = DisplayErrorContext(&error).to_string();
-                let refused = error.as_service_error().is_some();
-                return Err(if refused { Failed::Refused(text) } else { Failed::Unknown(text) });
+                let text = with_causes(&error);
+                return Err(if is_refusal(&error) { Failed::Refused(text) } else { Failed::Unknown(text) });
             }
             Ok(Ok(answer)) => answer,
         };
@@ -94,11 +95,18 @@ enum Failed {
     Unknown(String),
 }
 
-impl<T> From<Failed> for Result<T, String> {
-    fn from(failed: Failed) -> Self {
-        let (Failed::Refused(error) | Failed::Unknown(error)) = failed;
-        Err(error)
+impl Failed {
+    fn into_text(self) -> String {
+        let (Self::Refused(text) | Self::Unknown(text)) = self;
+        text
     }
+}
+
+/// Whether SQS holds the call itself to be at fault, so that another with fewer messages may pass. Throttling, which SQS
+/// answers with a 4xx too, says nothing of the messages.
+fn is_refusal(error: &SdkError<SendMessageBatchError>) -> bool {
+    let client_fault = error.raw_response().is_some_and(|response| response.status().is_client_error());
+    client_fault && !error.code().is_some_and(|code| code.contains("Throttl"))
 }
 
 /// Cuts messages into calls of at most 10 messages and 1 MiB together, in order.

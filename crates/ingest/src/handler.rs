@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::logging::with_causes;
-use crate::{DeadLetterQueue, Deadline, Metrics, MissingMessageId, Record};
+use crate::{DeadLetterQueue, Deadline, Metrics, MissingMessageId, Poison, Record};
 
 /// Ingests batches of SQS messages.
 #[derive(Debug)]
@@ -38,9 +38,7 @@ enum Fate {
         conflicts_with: Option<usize>,
     },
     Folded,
-    Rejected {
-        reason: String,
-    },
+    Rejected(Poison),
     Failed {
         error: String,
     },
@@ -99,7 +97,7 @@ impl Ingest {
                     events.push(event);
                     fates.push(Fate::Failed { error: "the journal gave no outcome".to_owned() });
                 }
-                Err(reason) => fates.push(Fate::Rejected { reason }),
+                Err(poison) => fates.push(Fate::Rejected(poison)),
             }
         }
         let outcomes = self.journal.append(&events, deadline).await;
@@ -112,7 +110,7 @@ impl Ingest {
     /// The dead letter of a record that ends here. Takes the original out of it.
     fn dead_letter(&self, record: &mut Record, fate: &Fate) -> Option<DeadLetter> {
         let (cause, reason) = match fate {
-            Fate::Rejected { reason } => (Cause::Rejected, reason),
+            Fate::Rejected(poison) => (Cause::Rejected, &poison.reason),
             Fate::Failed { error } if record.receive_count >= self.max_receive_count => {
                 (Cause::Exhausted, error)
             }
@@ -132,7 +130,9 @@ impl Fate {
                 conflicts_with: conflicts_with.and_then(|index| places.get(index).copied()),
             },
             Outcome::Folded { .. } => Self::Folded,
-            Outcome::Rejected { reason } => Self::Rejected { reason: reason.to_string() },
+            Outcome::Rejected { reason } => {
+                Self::Rejected(Poison { code: reason.code(), reason: reason.to_string() })
+            }
             Outcome::Retry { error } => Self::Failed { error: with_causes(&*error) },
         }
     }
@@ -162,8 +162,12 @@ impl Report {
             }
             (Fate::Folded, _) => metrics.folded += 1,
             // The reason may quote the event, so it is in the dead-letter queue and not here.
-            (Fate::Rejected { .. }, Some(Ok(()))) => {
-                tracing::warn!(message_id, "can never be stored: moved to the dead-letter queue");
+            (Fate::Rejected(poison), Some(Ok(()))) => {
+                tracing::warn!(
+                    message_id,
+                    code = poison.code,
+                    "can never be stored: moved to the dead-letter queue"
+                );
                 metrics.rejected += 1;
             }
             (Fate::Failed { error }, Some(Ok(()))) => {
@@ -188,7 +192,7 @@ impl Report {
                 tracing::warn!(message_id, receive_count, error, "failed for now: comes again");
                 self.retry(message_id);
             }
-            (Fate::Rejected { .. }, None) => self.retry(message_id),
+            (Fate::Rejected(_), None) => self.retry(message_id),
         }
     }
 

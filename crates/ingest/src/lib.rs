@@ -28,7 +28,7 @@ pub use dead_letter_queue::DeadLetterQueue;
 pub use deadline::Deadline;
 pub use handler::{Ingest, Report};
 pub use metrics::Metrics;
-pub use record::{MissingMessageId, Record};
+pub use record::{MissingMessageId, Poison, Record};
 
 #[cfg(test)]
 mod testing;

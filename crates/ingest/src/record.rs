@@ -4,8 +4,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use aws_lambda_events::event::sqs::{SqsMessage, SqsMessageAttribute};
-use event::Event;
 use event::dead_letter::{Attribute, DeadLetter, Message, Value};
+use event::{Event, Rejection};
 
 /// A message as ingest received it.
 #[derive(Debug)]
@@ -18,6 +18,15 @@ pub struct Record {
     pub sent_at: Option<u64>,
     /// What the producer sent. A dead letter that was moved back has been unwrapped.
     pub original: Message,
+}
+
+/// Why a record can never be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poison {
+    /// A stable name in kebab-case, without anything of the event.
+    pub code: &'static str,
+    /// For people. May quote the event.
+    pub reason: String,
 }
 
 /// A record without a message id. A batch response cannot name it (SQS takes an empty item identifier for a failure of
@@ -48,14 +57,17 @@ impl Record {
         })
     }
 
-    /// Its event, or the reason why it can never be stored. A panic of `parse` is such a reason: the same body would
-    /// panic again.
-    pub fn event<E: ToString>(&self, parse: impl Fn(&str) -> Result<Event, E>) -> Result<Event, String> {
+    /// Its event, or why it can never be stored. A panic of `parse` is such a reason: the same body would panic again.
+    pub fn event(&self, parse: impl Fn(&str) -> Result<Event, Rejection>) -> Result<Event, Poison> {
         match catch_unwind(AssertUnwindSafe(|| parse(&self.original.body))) {
-            Ok(parsed) => parsed.map_err(|rejection| rejection.to_string()),
-            Err(panic) => {
-                Err(format!("ingest panicked on it, which is a fault of ingest: {}", message_of(&*panic)))
-            }
+            Ok(parsed) => parsed.map_err(|rejection| Poison {
+                code: rejection.problem.code(),
+                reason: rejection.to_string(),
+            }),
+            Err(panic) => Err(Poison {
+                code: "panic",
+                reason: format!("ingest panicked on it, which is a fault of ingest: {}", message_of(&*panic)),
+            }),
         }
     }
 }
