@@ -12,6 +12,7 @@ mod problem;
 mod reference;
 mod rules;
 
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub use problem::Problem;
 pub use reference::reference;
 
 use problem::Source;
+use resource::Scope;
 
 /// The name of the environment that lives on an emulator; it is there whether a file lists it or not.
 pub const LOCAL: &str = "local";
@@ -73,9 +75,9 @@ pub struct Environment {
 #[non_exhaustive]
 pub struct Journal {
     /// Partitions of a type, and of a source, in its index. It may grow, never shrink: reads would miss events.
-    pub index_shards: u32,
+    pub index_shards: NonZeroU16,
     /// How many days back the table can be restored to any second.
-    pub point_in_time_recovery_days: u32,
+    pub point_in_time_recovery_days: u16,
     /// Whether DynamoDB refuses to delete the table.
     pub deletion_protection: bool,
 }
@@ -85,11 +87,11 @@ pub struct Journal {
 #[non_exhaustive]
 pub struct Queue {
     /// How long the queue keeps an event that nobody took.
-    pub retention: Duration,
-    /// How long the dead-letter queue keeps a rejected event; longer than `retention`.
-    pub dead_letter_retention: Duration,
+    pub retention_seconds: u32,
+    /// How long the dead-letter queue keeps a rejected event; longer than the queue does.
+    pub dead_letter_retention_seconds: u32,
     /// Receives of a message before it goes to the dead-letter queue.
-    pub max_receive_count: u32,
+    pub max_receive_count: u16,
 }
 
 /// Knobs of the ingest function.
@@ -97,19 +99,19 @@ pub struct Queue {
 #[non_exhaustive]
 pub struct Ingest {
     /// Memory in MiB; Lambda gives processor time in proportion to it.
-    pub memory_mib: u32,
+    pub memory_mib: u16,
     /// The longest that one invocation may run.
-    pub timeout: Duration,
+    pub timeout_seconds: u16,
     /// The processor that the function is built for.
     pub architecture: Architecture,
     /// The most messages of one invocation.
-    pub batch_size: u32,
+    pub batch_size: u16,
     /// How long Lambda gathers messages for a batch.
-    pub batching_window: Duration,
+    pub batching_window_seconds: u16,
     /// The most invocations at once.
-    pub maximum_concurrency: u32,
+    pub maximum_concurrency: u16,
     /// Days that log events are kept; one of the numbers that CloudWatch accepts.
-    pub log_retention_days: u32,
+    pub log_retention_days: u16,
     /// The least severe log events that are written.
     pub log_level: LogLevel,
 }
@@ -181,7 +183,17 @@ impl Environment {
     /// How long a received message stays hidden from other receives: 6 times the function's timeout, plus the
     /// batching window, as AWS advises for queues that trigger a function (Lambda developer guide, "Configuring an
     /// SQS event source"). At the knobs' limits that is 95 minutes, within SQS's 12 hours.
-    pub fn visibility_timeout(&self) -> Duration {
-        self.ingest.timeout * 6 + self.ingest.batching_window
+    pub fn visibility_timeout_seconds(&self) -> u32 {
+        u32::from(self.ingest.timeout_seconds) * 6 + u32::from(self.ingest.batching_window_seconds)
+    }
+
+    /// Where it lives, and how its resources are named and tagged.
+    pub fn scope(&self) -> Scope {
+        Scope {
+            project: self.project.to_string(),
+            environment: self.name.to_string(),
+            account: self.account.to_string(),
+            region: self.region.to_string(),
+        }
     }
 }

@@ -67,7 +67,7 @@ fn environment(
         profile: section.get(&knobs::PROFILE),
         endpoint_url: section.get(&knobs::ENDPOINT_URL),
         production: section.get(&knobs::PRODUCTION),
-        lease: seconds(section.get(&knobs::LEASE_SECONDS)),
+        lease: Duration::from_secs(section.get(&knobs::LEASE_SECONDS).into()),
         journal: section.within("journal", journal),
         queue: section.within("queue", queue),
         ingest: section.within("ingest", ingest),
@@ -96,8 +96,8 @@ fn journal(section: &mut Section<'_, '_>) -> Journal {
 
 fn queue(section: &mut Section<'_, '_>) -> Queue {
     Queue {
-        retention: seconds(section.get(&knobs::RETENTION_SECONDS)),
-        dead_letter_retention: seconds(section.get(&knobs::DEAD_LETTER_RETENTION_SECONDS)),
+        retention_seconds: section.get(&knobs::RETENTION_SECONDS),
+        dead_letter_retention_seconds: section.get(&knobs::DEAD_LETTER_RETENTION_SECONDS),
         max_receive_count: section.get(&knobs::MAX_RECEIVE_COUNT),
     }
 }
@@ -105,18 +105,14 @@ fn queue(section: &mut Section<'_, '_>) -> Queue {
 fn ingest(section: &mut Section<'_, '_>) -> Ingest {
     Ingest {
         memory_mib: section.get(&knobs::MEMORY_MIB),
-        timeout: seconds(section.get(&knobs::TIMEOUT_SECONDS)),
+        timeout_seconds: section.get(&knobs::TIMEOUT_SECONDS),
         architecture: section.get(&knobs::ARCHITECTURE),
         batch_size: section.get(&knobs::BATCH_SIZE),
-        batching_window: seconds(section.get(&knobs::BATCHING_WINDOW_SECONDS)),
+        batching_window_seconds: section.get(&knobs::BATCHING_WINDOW_SECONDS),
         maximum_concurrency: section.get(&knobs::MAXIMUM_CONCURRENCY),
         log_retention_days: section.get(&knobs::LOG_RETENTION_DAYS),
         log_level: section.get(&knobs::LOG_LEVEL),
     }
-}
-
-fn seconds(number: u32) -> Duration {
-    Duration::from_secs(number.into())
 }
 
 /// A table that is being read. What nobody asked for when it is finished is an unknown key.

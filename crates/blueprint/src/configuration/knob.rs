@@ -1,6 +1,7 @@
 //! What a knob is, and the kinds of values that knobs take.
 
 use std::fmt::Display;
+use std::num::NonZeroU16;
 
 use toml::de::{DeInteger, DeValue};
 
@@ -68,61 +69,103 @@ impl<D: Domain<Value: Sync> + Sync> Documented for Knob<D> {
 }
 
 /// Whole numbers from `min` to `max`, of `unit`s.
-pub(super) struct Number {
-    pub(super) min: u32,
-    pub(super) max: u32,
+pub(super) struct Number<T> {
+    pub(super) min: T,
+    pub(super) max: T,
     pub(super) unit: &'static str,
 }
 
-impl Domain for Number {
-    type Value = u32;
+/// A type of whole numbers, each as narrow as its knob, so that AWS's wider ones take it as it is.
+pub(super) trait Whole: Copy {
+    /// That number, if the type has it.
+    fn new(number: u32) -> Option<Self>;
+    /// The number.
+    fn get(self) -> u32;
+}
 
-    fn read(&self, value: &DeValue<'_>) -> Option<u32> {
-        let number = integer(value.as_integer()?)?;
-        u32::try_from(number).ok().filter(|number| (self.min..=self.max).contains(number))
+impl Whole for u16 {
+    fn new(number: u32) -> Option<Self> {
+        number.try_into().ok()
+    }
+
+    fn get(self) -> u32 {
+        self.into()
+    }
+}
+
+impl Whole for u32 {
+    fn new(number: u32) -> Option<Self> {
+        Some(number)
+    }
+
+    fn get(self) -> u32 {
+        self
+    }
+}
+
+impl Whole for NonZeroU16 {
+    fn new(number: u32) -> Option<Self> {
+        u16::try_from(number).ok().and_then(NonZeroU16::new)
+    }
+
+    fn get(self) -> u32 {
+        NonZeroU16::get(self).into()
+    }
+}
+
+impl<T: Whole> Number<T> {
+    fn member(&self, number: u32) -> Option<T> {
+        (self.min.get()..=self.max.get()).contains(&number).then(|| T::new(number)).flatten()
+    }
+}
+
+impl<T: Whole> Domain for Number<T> {
+    type Value = T;
+
+    fn read(&self, value: &DeValue<'_>) -> Option<T> {
+        self.member(integer(value.as_integer()?)?.try_into().ok()?)
     }
 
     fn accepts(&self) -> String {
         format!("{} to {} {}", self.show(&self.min), self.show(&self.max), self.unit)
     }
 
-    fn show(&self, value: &u32) -> String {
-        grouped(*value)
+    fn show(&self, value: &T) -> String {
+        grouped(value.get())
     }
 
     fn suggest(&self, value: &DeValue<'_>) -> Option<String> {
-        let number: u32 = value.as_str()?.parse().ok()?;
-        (self.min..=self.max).contains(&number).then(|| self.show(&number))
+        self.member(value.as_str()?.parse().ok()?).map(|number| self.show(&number))
     }
 }
 
 /// Some numbers, in rising order, of `unit`s.
 pub(super) struct NumberOf {
-    pub(super) numbers: &'static [u32],
+    pub(super) numbers: &'static [u16],
     pub(super) unit: &'static str,
 }
 
 impl Domain for NumberOf {
-    type Value = u32;
+    type Value = u16;
 
-    fn read(&self, value: &DeValue<'_>) -> Option<u32> {
+    fn read(&self, value: &DeValue<'_>) -> Option<u16> {
         let number = integer(value.as_integer()?)?;
         self.numbers.iter().copied().find(|accepted| i128::from(*accepted) == number)
     }
 
     fn accepts(&self) -> String {
-        let numbers: Vec<String> = self.numbers.iter().map(u32::to_string).collect();
+        let numbers: Vec<String> = self.numbers.iter().map(u16::to_string).collect();
         format!("{} {}", list_plain(&numbers, "or"), self.unit)
     }
 
-    fn show(&self, value: &u32) -> String {
+    fn show(&self, value: &u16) -> String {
         value.to_string()
     }
 
     /// The next number up, since what is counted here are days to keep something.
     fn suggest(&self, value: &DeValue<'_>) -> Option<String> {
         let number = integer(value.as_integer()?)?;
-        self.numbers.iter().find(|accepted| i128::from(**accepted) >= number).map(u32::to_string)
+        self.numbers.iter().find(|accepted| i128::from(**accepted) >= number).map(u16::to_string)
     }
 }
 

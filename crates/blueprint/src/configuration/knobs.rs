@@ -1,5 +1,7 @@
 //! The knobs: the one table that reading, messages and the reference come from.
 
+use std::num::NonZeroU16;
+
 use super::knob::{ACCOUNT_ID, Documented, Flag, Knob, Number, NumberOf, OneOf, PROJECT_NAME, REGION, Text};
 use super::name::{AccountId, ProjectName, Region};
 
@@ -117,7 +119,7 @@ pub(super) static PRODUCTION: Knob<Flag> = Knob {
     purpose: "Whether people depend on it. Then the journal's deletion protection cannot be off.",
 };
 
-pub(super) static LEASE_SECONDS: Knob<Number> = Knob {
+pub(super) static LEASE_SECONDS: Knob<Number<u16>> = Knob {
     key: "lease_seconds",
     takes: Number { min: 15, max: 900, unit: "seconds" },
     default: 60,
@@ -125,16 +127,16 @@ pub(super) static LEASE_SECONDS: Knob<Number> = Knob {
     purpose: "How long a deploy's lease outlives its last heartbeat, so how long a dead deploy blocks the next one.",
 };
 
-pub(super) static INDEX_SHARDS: Knob<Number> = Knob {
+pub(super) static INDEX_SHARDS: Knob<Number<NonZeroU16>> = Knob {
     key: "index_shards",
-    takes: Number { min: 1, max: 64, unit: "shards" },
-    default: 4,
+    takes: Number { min: shards(1), max: shards(64), unit: "shards" },
+    default: shards(4),
     required: false,
     purpose: "Partitions of each type and source in the indexes. Each takes 1,000 writes a second, and a read by type \
               asks all: 4 carry the 4,000 that a new on-demand table does. May grow, never shrink.",
 };
 
-pub(super) static POINT_IN_TIME_RECOVERY_DAYS: Knob<Number> = Knob {
+pub(super) static POINT_IN_TIME_RECOVERY_DAYS: Knob<Number<u16>> = Knob {
     key: "point_in_time_recovery_days",
     takes: Number { min: 1, max: 35, unit: "days" },
     default: 35,
@@ -150,7 +152,7 @@ pub(super) static DELETION_PROTECTION: Knob<Flag> = Knob {
     purpose: "Whether DynamoDB refuses to delete the table.",
 };
 
-pub(super) static RETENTION_SECONDS: Knob<Number> = Knob {
+pub(super) static RETENTION_SECONDS: Knob<Number<u32>> = Knob {
     key: "retention_seconds",
     takes: Number { min: 60, max: 14 * DAY, unit: "seconds" },
     default: 4 * DAY,
@@ -158,7 +160,7 @@ pub(super) static RETENTION_SECONDS: Knob<Number> = Knob {
     purpose: "How long an event waits in the queue before SQS deletes it. The default is 4 days.",
 };
 
-pub(super) static DEAD_LETTER_RETENTION_SECONDS: Knob<Number> = Knob {
+pub(super) static DEAD_LETTER_RETENTION_SECONDS: Knob<Number<u32>> = Knob {
     key: "dead_letter_retention_seconds",
     takes: Number { min: 60, max: 14 * DAY, unit: "seconds" },
     default: 14 * DAY,
@@ -167,7 +169,7 @@ pub(super) static DEAD_LETTER_RETENTION_SECONDS: Knob<Number> = Knob {
               age. The default is 14 days.",
 };
 
-pub(super) static MAX_RECEIVE_COUNT: Knob<Number> = Knob {
+pub(super) static MAX_RECEIVE_COUNT: Knob<Number<u16>> = Knob {
     key: "max_receive_count",
     takes: Number { min: 1, max: 1000, unit: "receives" },
     default: 5,
@@ -176,7 +178,7 @@ pub(super) static MAX_RECEIVE_COUNT: Knob<Number> = Knob {
               throttled function uses receives up.",
 };
 
-pub(super) static MEMORY_MIB: Knob<Number> = Knob {
+pub(super) static MEMORY_MIB: Knob<Number<u16>> = Knob {
     key: "memory_mib",
     takes: Number { min: 128, max: 10_240, unit: "MiB" },
     default: 256,
@@ -184,7 +186,7 @@ pub(super) static MEMORY_MIB: Knob<Number> = Knob {
     purpose: "Memory of the function. Processor time comes in proportion: 1,769 MiB is one processor.",
 };
 
-pub(super) static TIMEOUT_SECONDS: Knob<Number> = Knob {
+pub(super) static TIMEOUT_SECONDS: Knob<Number<u16>> = Knob {
     key: "timeout_seconds",
     takes: Number { min: 1, max: 900, unit: "seconds" },
     default: 30,
@@ -200,7 +202,7 @@ pub(super) static ARCHITECTURE: Knob<OneOf<Architecture>> = Knob {
     purpose: "Processor of the function. Lambda's arm64 costs a fifth less for the same time.",
 };
 
-pub(super) static BATCH_SIZE: Knob<Number> = Knob {
+pub(super) static BATCH_SIZE: Knob<Number<u16>> = Knob {
     key: "batch_size",
     takes: Number { min: 1, max: 10_000, unit: "messages" },
     default: 10,
@@ -208,7 +210,7 @@ pub(super) static BATCH_SIZE: Knob<Number> = Knob {
     purpose: "The most messages of one invocation. Above 10, Lambda wants a batching window of at least 1 second.",
 };
 
-pub(super) static BATCHING_WINDOW_SECONDS: Knob<Number> = Knob {
+pub(super) static BATCHING_WINDOW_SECONDS: Knob<Number<u16>> = Knob {
     key: "batching_window_seconds",
     takes: Number { min: 0, max: 300, unit: "seconds" },
     default: 0,
@@ -216,7 +218,7 @@ pub(super) static BATCHING_WINDOW_SECONDS: Knob<Number> = Knob {
     purpose: "How long Lambda gathers messages for a batch: fewer invocations, each event that much later.",
 };
 
-pub(super) static MAXIMUM_CONCURRENCY: Knob<Number> = Knob {
+pub(super) static MAXIMUM_CONCURRENCY: Knob<Number<u16>> = Knob {
     key: "maximum_concurrency",
     takes: Number { min: 2, max: 1000, unit: "invocations" },
     default: 10,
@@ -252,6 +254,13 @@ pub(super) static LOG_LEVEL: Knob<OneOf<LogLevel>> = Knob {
     required: false,
     purpose: "The least severe log events that the function writes.",
 };
+
+const fn shards(number: u16) -> NonZeroU16 {
+    match NonZeroU16::new(number) {
+        Some(number) => number,
+        None => NonZeroU16::MIN,
+    }
+}
 
 fn optional(text: &Option<String>) -> String {
     text.as_ref().map_or_else(|| "none".to_owned(), |text| format!("{text:?}"))

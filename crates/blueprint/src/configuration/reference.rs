@@ -47,3 +47,31 @@ fn table(rows: &[[String; 4]]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::document::read;
+    use crate::configuration::knob::list;
+
+    /// What is read is what the message on an unknown key lists: it holds reading and reference together.
+    #[test]
+    fn the_reference_has_exactly_the_keys_that_are_read() {
+        for section in SECTIONS {
+            let tables: &[&str] = match section.table {
+                "" => &["environments"],
+                "environments.<name>" => &["journal", "queue", "ingest"],
+                _ => &[],
+            };
+            let known: Vec<&str> =
+                section.knobs.iter().map(|knob| knob.key()).chain(tables.iter().copied()).collect();
+            let header = match section.table {
+                "" => String::new(),
+                table => format!("[{}]", table.replace("<name>", "local")),
+            };
+            let faults = read(&format!("{header}\nunheard_of = 1\n")).unwrap_err();
+            let help: Vec<_> = faults.into_iter().filter_map(|fault| fault.help).collect();
+            assert_eq!(help, [format!("there are {}", list(&known, "and"))]);
+        }
+    }
+}

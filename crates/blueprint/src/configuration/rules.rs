@@ -1,7 +1,6 @@
 //! Rules between knobs: what each may be alone but not together.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use super::Environment;
 
@@ -17,20 +16,19 @@ pub(super) struct Broken {
 pub(super) fn broken(environment: &Environment) -> Vec<Broken> {
     let Environment { queue, ingest, .. } = environment;
     [
-        (ingest.batch_size > 10 && ingest.batching_window.is_zero()).then(|| Broken {
+        (ingest.batch_size > 10 && ingest.batching_window_seconds == 0).then(|| Broken {
             keys: &["ingest.batching_window_seconds", "ingest.batch_size"],
             message: format!("a `batch_size` of {} needs a batching window", ingest.batch_size),
             help: "Lambda wants `batching_window_seconds` of at least 1 for a `batch_size` above 10"
                 .to_owned(),
         }),
-        (queue.dead_letter_retention <= queue.retention).then(|| Broken {
+        (queue.dead_letter_retention_seconds <= queue.retention_seconds).then(|| Broken {
             keys: &["queue.dead_letter_retention_seconds", "queue.retention_seconds"],
             message: "the dead-letter queue must keep messages longer than the queue does".to_owned(),
             help: format!(
                 "a message that SQS moves there keeps its age and could be gone at once: make \
                  `retention_seconds` less than {}, or `dead_letter_retention_seconds` more than {}",
-                queue.dead_letter_retention.as_secs(),
-                queue.retention.as_secs()
+                queue.dead_letter_retention_seconds, queue.retention_seconds
             ),
         }),
         retention_ends_before_the_last_receive(environment),
@@ -49,18 +47,18 @@ pub(super) fn broken(environment: &Environment) -> Vec<Broken> {
 /// A message must live until its last receive, else SQS deletes it and its event with it.
 fn retention_ends_before_the_last_receive(environment: &Environment) -> Option<Broken> {
     let Environment { queue, .. } = environment;
-    let visibility: Duration = environment.visibility_timeout();
-    let needed = visibility * queue.max_receive_count;
-    (queue.retention < needed).then(|| Broken {
+    let visibility = environment.visibility_timeout_seconds();
+    let needed = visibility * u32::from(queue.max_receive_count);
+    (queue.retention_seconds < needed).then(|| Broken {
         keys: &["queue.retention_seconds", "queue.max_receive_count", "ingest.timeout_seconds"],
         message: "the queue would delete a failing event before its last receive".to_owned(),
         help: format!(
             "{} receives, each hidden for {} s (6 × `timeout_seconds` + `batching_window_seconds`), take {} s, and \
              `retention_seconds` is {}: raise it, or lower the others",
             queue.max_receive_count,
-            visibility.as_secs(),
-            needed.as_secs(),
-            queue.retention.as_secs()
+            visibility,
+            needed,
+            queue.retention_seconds
         ),
     })
 }
