@@ -1,13 +1,10 @@
-//! What we set of a role, and how grants become its one inline policy.
+//! What we set of a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resource::{Effect, Grantee, PolicyDocument, Scope, Spec, Statement};
+use resource::{Effect, PolicyDocument, Scope, Spec, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// The name of the one inline policy that grants go to.
-pub const POLICY_NAME: &str = "headwater";
 
 /// The fields of an IAM role that we set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +48,11 @@ impl RoleSpec {
             max_session_duration_seconds: 3600,
         }
     }
+
+    /// The same, as it is right after its creation and must be before its deletion.
+    pub(crate) fn without_policies(&self) -> Self {
+        Self { policies: BTreeMap::new(), managed_policy_arns: BTreeSet::new(), ..self.clone() }
+    }
 }
 
 impl Spec for RoleSpec {
@@ -65,40 +67,4 @@ impl Spec for RoleSpec {
             _ => Effect::Update,
         }
     }
-}
-
-impl Grantee for RoleSpec {
-    /// Adds `statement` to the inline policy [`POLICY_NAME`]. Statements that differ in their resources alone become
-    /// one; a `Sid` that another statement has already gets a number, since IAM takes each only once.
-    fn grant(&mut self, statement: Statement) {
-        let policy =
-            self.policies.entry(POLICY_NAME.to_owned()).or_insert_with(|| PolicyDocument::new(Vec::new()));
-        add(&mut policy.statement, statement);
-    }
-}
-
-fn add(statements: &mut Vec<Statement>, mut new: Statement) {
-    let mut sid = new.sid.clone();
-    for number in 2.. {
-        match statements.iter_mut().find(|known| known.sid == sid) {
-            Some(known) if differ_in_resources_alone(known, &new) => {
-                known.resource.append(&mut new.resource);
-                known.resource.sort();
-                known.resource.dedup();
-                return;
-            }
-            Some(_) if !sid.is_empty() => sid = format!("{}{number}", new.sid),
-            _ => break,
-        }
-    }
-    new.sid = sid;
-    new.resource.dedup();
-    statements.push(new);
-    statements.sort_by(|a, b| (&a.sid, &a.action, &a.resource).cmp(&(&b.sid, &b.action, &b.resource)));
-}
-
-fn differ_in_resources_alone(a: &Statement, b: &Statement) -> bool {
-    let rest =
-        |statement: &Statement| Statement { sid: String::new(), resource: Vec::new(), ..statement.clone() };
-    rest(a) == rest(b)
 }
