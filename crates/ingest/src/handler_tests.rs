@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use event::dead_letter::{Attribute, Message};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -130,6 +131,34 @@ async fn a_dead_letter_that_was_moved_back_is_read_as_its_original() {
         letter["MessageAttributes"]["HeadwaterMessageId"].take();
     }
     assert_eq!(first, second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_dead_letter_that_was_moved_back_is_kept_whole() {
+    let (ingest, calls) = ingest(healthy);
+    let mut damaged = record("m1", "its original left no room");
+    damaged["messageAttributes"] = json!({
+        "HeadwaterReason": { "stringValue": "a reason", "dataType": "String" },
+        "HeadwaterOriginal": { "binaryValue": STANDARD.encode([1, 2, 3]), "dataType": "Binary" },
+    });
+    let report = ingest.handle(batch([damaged]), deadline()).await.unwrap();
+    assert_eq!((failures(&report).len(), report.metrics.rejected), (0, 1));
+    let letter = dead_letters(&calls).remove(0);
+    let bytes = letter["MessageAttributes"]["HeadwaterOriginal"]["BinaryValue"].as_str().unwrap();
+    let original = Attribute::binary(STANDARD.decode(bytes).unwrap());
+    let reason = letter["MessageAttributes"]["HeadwaterReason"]["StringValue"].as_str().unwrap();
+    let attributes = [
+        ("HeadwaterOriginal", original),
+        ("HeadwaterReason", Attribute::string(reason)),
+        ("HeadwaterCause", Attribute::string("rejected")),
+        ("HeadwaterMessageId", Attribute::string("m1")),
+    ];
+    let attributes = attributes.map(|(name, attribute)| (name.to_owned(), attribute)).into();
+    let sent = Message { body: letter["MessageBody"].as_str().unwrap().to_owned(), attributes };
+    let kept = DeadLetter::from_message(&sent).unwrap().unwrap().original;
+    assert_eq!(kept.body, "its original left no room");
+    assert_eq!(kept.attributes["HeadwaterOriginal"], Attribute::binary(vec![1, 2, 3]));
+    assert_eq!(kept.attributes["HeadwaterReason"], Attribute::string("a reason"));
 }
 
 #[tokio::test(start_paused = true)]
