@@ -78,8 +78,10 @@ impl Passed {
             Some(platform) => Some(package::make(workspace, platform)?.directory),
             None => None,
         };
+        // For the whole workspace, so that its dependencies have the features, and so the artifacts, that they have in
+        // `cargo test --workspace`: the AWS SDK is built once.
         let program = workspace
-            .build(["build", "--package", "headwater", "--bin", "headwater"], None)
+            .build(["build", "--workspace", "--bin", "headwater"], None)
             .and_then(|binary| binary.context("cargo built no binary"))
             .context("could not build `headwater`")?;
         let mut command = std::process::Command::new(&program);
