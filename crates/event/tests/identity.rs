@@ -1,4 +1,5 @@
 //! What makes two messages the same event, and in which order events sort.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end so")]
 
 use std::num::NonZeroU16;
 

@@ -1,4 +1,5 @@
 //! Every way a message can fail to be an event, and the line that a user reads then.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may end so")]
 
 use std::fmt::Write;
 

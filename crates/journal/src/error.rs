@@ -69,7 +69,7 @@ pub enum ReadError {
         place: String,
         /// Which item, and why.
         #[source]
-        source: ItemError,
+        source: Box<ItemError>,
     },
 }
 
@@ -126,7 +126,7 @@ pub enum TailError {
         shard: String,
         /// Which item, and why.
         #[source]
-        source: ItemError,
+        source: Box<ItemError>,
     },
 }
 

@@ -105,23 +105,11 @@ pub fn to_event(mut item: Item) -> Result<Event, ItemError> {
         _ => "(none)".to_owned(),
     };
     let (request_id, event_key) = (name(&item, schema::REQUEST_ID), name(&item, schema::EVENT_KEY));
-    match decode(&mut item) {
-        Ok(event) => {
-            let expected = event.key();
-            if expected.as_str() == event_key {
-                return Ok(event);
-            }
-            Err(ItemError {
-                request_id,
-                event_key,
-                problem: ItemProblem::Changed { expected: expected.into() },
-            })
-        }
-        Err(problem) => Err(ItemError { request_id, event_key, problem }),
-    }
+    decode(&mut item).map_err(|problem| ItemError { request_id, event_key, problem })
 }
 
 fn decode(item: &mut Item) -> Result<Event, ItemProblem> {
+    let key = take_text(item, schema::EVENT_KEY)?;
     let mut fields = match item.contains_key(schema::EXTENSIONS) {
         true => take_map(item, schema::EXTENSIONS)?,
         false => Map::new(),
@@ -142,7 +130,9 @@ fn decode(item: &mut Item) -> Result<Event, ItemProblem> {
             return Err(ItemProblem::Ambiguous(field.to_owned()));
         }
     }
-    Event::from_fields(fields).map_err(ItemProblem::Rejected)
+    let event = Event::from_fields(fields).map_err(ItemProblem::Rejected)?;
+    let expected = event.key();
+    if expected.as_str() == key { Ok(event) } else { Err(ItemProblem::Changed { expected: expected.into() }) }
 }
 
 fn take_text(item: &mut Item, name: &'static str) -> Result<String, ItemProblem> {

@@ -107,3 +107,32 @@ impl Calls {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: usize, characters: usize) -> Event {
+        let data = serde_json::json!({ "text": "\u{1}".repeat(characters) });
+        let rest = r#""requestId":"r","timestamp":"2020-05-01T20:00:00Z","type":"t","source":"s""#;
+        Event::from_json(format!(r#"{{"id":"{id}","data":{data},{rest}}}"#)).unwrap()
+    }
+
+    #[test]
+    fn a_call_holds_at_most_25_items_and_16_mb() {
+        let small: Vec<_> = (0..60).map(|id| event(id, 0)).collect();
+        let calls = Plan::new(&small, "events").take_calls();
+        assert_eq!(calls.iter().map(Vec::len).collect::<Vec<_>>(), [25, 25, 10]);
+
+        // Control characters: under 400 KB as an item, and six bytes each on the wire.
+        let large: Vec<_> = (0..10).map(|id| event(id, 400_000)).collect();
+        let calls = Plan::new(&large, "events").take_calls();
+        assert_eq!(calls.concat(), (0..10).collect::<Vec<_>>());
+        assert_eq!(calls.len(), 2);
+        for call in calls {
+            let bytes: usize =
+                call.iter().map(|&position| size::of(&large[position]).wire + ITEM_WRAPPING).sum();
+            assert!(bytes <= CALL_BYTES);
+        }
+    }
+}

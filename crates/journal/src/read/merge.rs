@@ -61,13 +61,9 @@ impl Merge {
     }
 }
 
-/// The order of event keys. Only heads of different partitions meet here, and these differ in id.
+/// The order of event keys. A key is made only where the timestamps leave it open.
 fn in_time(a: &Event, b: &Event, direction: Direction) -> Ordering {
-    fn id(event: &Event) -> impl Iterator<Item = u8> {
-        // In the key `#` follows the id, which puts `a!` before `a`.
-        event.id().bytes().chain([b'#'])
-    }
-    let order = a.timestamp().cmp(b.timestamp()).then_with(|| id(a).cmp(id(b)));
+    let order = a.timestamp().cmp(b.timestamp()).then_with(|| a.key().cmp(&b.key()));
     match direction {
         Direction::Forwards => order,
         Direction::Backwards => order.reverse(),

@@ -69,7 +69,7 @@ impl Partition {
 
     pub(super) fn take(&mut self) -> Option<Result<Event, ReadError>> {
         let item = self.page.pop_front()?;
-        Some(item.map_err(|source| ReadError::Item { place: self.place.clone(), source }))
+        Some(item.map_err(|source| ReadError::Item { place: self.place.clone(), source: Box::new(source) }))
     }
 
     /// Reads on until there is a head or the partition has ended. A page may be empty and not the last.

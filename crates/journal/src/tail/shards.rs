@@ -151,7 +151,8 @@ impl Shards {
         let last = records.iter().rev().find_map(|record| record.dynamodb.as_ref()?.sequence_number.clone());
         let position = Position::after(output.next_shard_iterator, last.or(after.map(str::to_owned)));
         let events = records.into_iter().filter_map(inserted).map(|item| {
-            item::to_event(item).map_err(|source| TailError::Item { shard: shard.to_owned(), source })
+            item::to_event(item)
+                .map_err(|source| TailError::Item { shard: shard.to_owned(), source: Box::new(source) })
         });
         Ok(Page { events: events.collect(), position })
     }
