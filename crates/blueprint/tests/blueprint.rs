@@ -1,0 +1,193 @@
+//! The graph of each environment, and what must hold of all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use blueprint::configuration::{Configuration, Environment};
+use blueprint::{OUTPUTS, blueprint};
+use resource::{Graph, Key, Node, PolicyDocument};
+
+/// The environments of the file that we ship.
+fn shipped() -> Vec<Environment> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../headwater.toml");
+    Configuration::load(&path).unwrap().environments().cloned().collect()
+}
+
+fn environment(text: &str, name: &str) -> Environment {
+    Configuration::parse(text, Path::new("headwater.toml")).unwrap().environment(name).unwrap()
+}
+
+fn packages() -> BTreeMap<String, String> {
+    BTreeMap::from([("ingest".to_owned(), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned())])
+}
+
+fn graph(environment: &Environment) -> Graph {
+    blueprint(environment, &packages()).unwrap()
+}
+
+/// The shipped environments, and one with every knob at its other end.
+fn graphs() -> Vec<Graph> {
+    let extreme = environment(
+        r#"
+        project = "abcdefghijklmnopqrst"
+        [environments.abcdefghijklmnop]
+        account = "333333333333"
+        region = "us-gov-west-1"
+        journal = { index_shards = 64, point_in_time_recovery_days = 1, deletion_protection = false }
+        queue = { retention_seconds = 1_000_000, max_receive_count = 100 }
+        ingest = { memory_mib = 10240, timeout_seconds = 900, architecture = "x86-64", batch_size = 10_000, batching_window_seconds = 300, maximum_concurrency = 1000, log_retention_days = 3653, log_level = "trace" }
+        "#,
+        "abcdefghijklmnop",
+    );
+    shipped().iter().chain([&extreme]).map(graph).collect()
+}
+
+fn node<'a>(graph: &'a Graph, key: &str) -> &'a Node {
+    graph.get(&key.parse().unwrap()).unwrap()
+}
+
+/// As people read it. (Insta's own JSON shows the parts that a number of any precision is made of.)
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+#[test]
+fn the_graph_of_every_shipped_environment_is_reviewed() {
+    for environment in shipped() {
+        insta::assert_snapshot!(format!("graph_{}", environment.name), json(&graph(&environment)));
+    }
+}
+
+#[test]
+fn the_function_may_do_exactly_what_it_does() {
+    for environment in shipped() {
+        let graph = graph(&environment);
+        let spec = &node(&graph, "ingest/role").spec;
+        let may = [&spec["assumeRolePolicyDocument"], &spec["policies"]];
+        insta::assert_snapshot!(format!("role_{}", environment.name), json(&may));
+    }
+}
+
+#[test]
+fn what_cannot_be_made_again_is_retained_and_lies_in_a_stateful_stack() {
+    for graph in graphs() {
+        for node in graph.nodes() {
+            let holds_events = matches!(node.kind.as_str(), "AWS::DynamoDB::Table" | "AWS::SQS::Queue");
+            assert_eq!(holds_events, node.key.is_stateful(), "{}", node.key);
+            assert_eq!(node.retained, node.key.is_stateful(), "{}", node.key);
+        }
+    }
+}
+
+#[test]
+fn a_stateful_resource_never_waits_for_a_stateless_one() {
+    for graph in graphs() {
+        for node in graph.nodes().filter(|node| node.key.is_stateful()) {
+            assert!(node.depends_on.iter().all(Key::is_stateful), "{}: {:?}", node.key, node.depends_on);
+        }
+    }
+}
+
+#[test]
+fn whatever_a_spec_names_by_its_arn_comes_first() {
+    for graph in graphs() {
+        let order: Vec<&Key> = graph.ordered().into_iter().map(|node| &node.key).collect();
+        let place = |key: &str| order.iter().position(|other| other.as_str() == key).unwrap();
+        for (first, then) in [
+            ("stateful/dead-letter-queue", "stateful/queue"),
+            ("ingest/role", "ingest/function"),
+            ("ingest/log-group", "ingest/function"),
+            ("ingest/function", "ingest/event-source-mapping"),
+            ("stateful/queue", "ingest/event-source-mapping"),
+            ("stateful/journal", "ingest/event-source-mapping"),
+        ] {
+            assert!(place(first) < place(then), "{first} before {then}");
+        }
+    }
+}
+
+#[test]
+fn every_role_lies_under_the_environments_path() {
+    for graph in graphs() {
+        for role in graph.nodes().filter(|node| node.kind.as_str() == "AWS::IAM::Role") {
+            assert_eq!(role.spec["path"], graph.scope.path());
+        }
+    }
+}
+
+#[test]
+fn a_role_has_no_more_than_its_grants_each_on_resources_of_this_environment() {
+    for graph in graphs() {
+        let ours = [graph.scope.name_prefix(), graph.scope.path()];
+        for role in graph.nodes().filter(|node| node.kind.as_str() == "AWS::IAM::Role") {
+            assert_eq!(role.spec["managedPolicyArns"], serde_json::json!([]));
+            let policies: BTreeMap<String, PolicyDocument> =
+                serde_json::from_value(role.spec["policies"].clone()).unwrap();
+            for statement in policies.values().flat_map(|policy| &policy.statement) {
+                assert!(!statement.action.iter().any(|action| action.contains('*')), "{statement:?}");
+                let named = |arn: &String| ours.iter().any(|prefix| arn.contains(prefix.as_str()));
+                assert!(statement.resource.iter().all(named), "{statement:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_stays_hidden_six_times_as_long_as_an_invocation_lasts() {
+    for graph in graphs() {
+        let number = |key: &str, field: &str| node(&graph, key).spec[field].as_u64().unwrap();
+        let visibility = number("stateful/queue", "visibilityTimeoutSeconds");
+        assert!(visibility >= 6 * number("ingest/function", "timeoutSeconds"));
+        assert!(visibility <= 12 * 60 * 60, "SQS hides a message for 12 hours at most");
+    }
+}
+
+#[test]
+fn physical_names_are_unique_ours_and_within_the_limits() {
+    for graph in graphs() {
+        let prefixes = [graph.scope.name_prefix(), graph.scope.path()];
+        let mut names = BTreeSet::new();
+        for node in graph.nodes() {
+            let Some(name) = &node.name else { continue };
+            assert!(names.insert((&node.kind, name)), "{name} is there twice");
+            assert!(prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())), "{name}");
+            // The tightest limits: 64 characters for functions and roles, 80 for queues.
+            assert!(name.len() <= 64, "{name}");
+        }
+    }
+}
+
+#[test]
+fn function_and_queue_agree_on_the_last_receive() {
+    for graph in graphs() {
+        let redrive = &node(&graph, "stateful/queue").spec["redrivePolicy"]["maxReceiveCount"];
+        let variable = &node(&graph, "ingest/function").spec["environment"]["HEADWATER_MAX_RECEIVE_COUNT"];
+        assert_eq!(variable, &redrive.to_string());
+    }
+}
+
+#[test]
+fn outputs_name_resources_of_the_blueprint() {
+    for graph in graphs() {
+        for output in OUTPUTS {
+            assert!(node(&graph, output.key).name.is_some(), "{}", output.title);
+        }
+    }
+}
+
+#[test]
+fn the_same_environment_and_packages_make_the_same_blueprint() {
+    let dev = shipped().into_iter().find(|environment| environment.name.as_str() == "dev").unwrap();
+    let other = BTreeMap::from([("ingest".to_owned(), "other".to_owned())]);
+    assert_eq!(graph(&dev).hash().unwrap(), graph(&dev).hash().unwrap());
+    assert_ne!(graph(&dev).hash().unwrap(), blueprint(&dev, &other).unwrap().hash().unwrap());
+}
+
+#[test]
+fn a_missing_package_is_named() {
+    let local = environment("", "local");
+    let refused = blueprint(&local, &BTreeMap::new()).unwrap_err().to_string();
+    assert_eq!(refused, "there is no package `ingest`; `cargo xtask package` builds it");
+}
