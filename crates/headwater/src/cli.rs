@@ -1,0 +1,246 @@
+//! The command line: every command, option and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Event sourcing on AWS: provision it, feed it, read it.
+///
+/// Exit codes: 0 done, 1 failed, 2 `drift` or `plan --detailed-exit-code` found a difference, 64 wrong usage,
+/// 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "headwater", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// Which environment, and how it is reached.
+    #[command(flatten)]
+    pub target: Target,
+    /// Print JSON for machines instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which environment, and how it is reached.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// The environment of headwater.toml.
+    #[arg(long, global = true, value_name = "NAME", default_value = "local", env = "HEADWATER_ENV")]
+    pub env: String,
+    /// Another AWS-compatible endpoint, in place of AWS or of the local one that `up` started.
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    pub endpoint_url: Option<String>,
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "headwater.toml",
+        env = "HEADWATER_CONFIG"
+    )]
+    pub config: PathBuf,
+    /// Where `cargo xtask package` put the functions' zips.
+    #[arg(long, global = true, value_name = "DIR", env = "HEADWATER_PACKAGES", hide = true)]
+    pub packages: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start local AWS, deploy to it, prove the whole pipeline, print a report, end it.
+    TestLocal(Backend),
+    /// Start local AWS, deploy to it, print how to use it, keep it up until Ctrl-C.
+    Up(Backend),
+    /// Send events to the queue: a file, standard input, or generated load.
+    Send(Send),
+    /// Read events from the journal by request, type or source.
+    Query(Query),
+    /// Print new events as they land in the journal.
+    Tail(Tail),
+    /// List the dead-letter queue with reasons, then move its messages back to the queue.
+    Redrive(Redrive),
+    /// Show what a deploy would do.
+    Plan(Plan),
+    /// Make the environment as the blueprint says.
+    Deploy(Deploy),
+    /// Delete the environment's stateless resources; with --include-stateful, all of them.
+    Destroy(Destroy),
+    /// Tell how AWS differs from the code. Exit code 2 if it does.
+    Drift,
+    /// Show the environment's outputs, the health of each part, and who is changing it.
+    Status,
+    /// Take over a resource that exists already, after showing what would change.
+    Adopt(Adopt),
+    /// List past deployments and what each did.
+    History(History),
+    /// Print every setting of headwater.toml with its default, range and unit.
+    Settings,
+}
+
+/// Where local AWS comes from.
+#[derive(Clone, Debug, Args)]
+pub struct Backend {
+    /// What runs as local AWS.
+    #[arg(long, value_enum, default_value_t = BackendKind::Embedded)]
+    pub backend: BackendKind,
+    /// The port on 127.0.0.1 to listen on; a free one unless given.
+    #[arg(long)]
+    pub port: Option<u16>,
+}
+
+/// What runs as local AWS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendKind {
+    /// MiniStack in a private Python environment; needs python3 3.10 or newer.
+    Embedded,
+    /// Whatever answers at --endpoint-url on this host.
+    Endpoint,
+}
+
+/// Arguments of `send`.
+#[derive(Debug, Args)]
+pub struct Send {
+    /// A file with one event, or with one a line (JSON Lines); `-` or nothing reads standard input.
+    pub file: Option<PathBuf>,
+    /// Generate this many events instead of reading any.
+    #[arg(long, value_name = "N", conflicts_with = "file", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub count: Option<u64>,
+    /// Send at most this many events a second.
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: Option<u32>,
+    /// Send what fails validation too, to see it arrive in the dead-letter queue.
+    #[arg(long, conflicts_with = "count")]
+    pub unchecked: bool,
+}
+
+/// Arguments of `query`.
+#[derive(Debug, Args)]
+#[group(id = "by", required = true, multiple = false, args = ["request", "type", "source"])]
+pub struct Query {
+    /// All events of this request.
+    #[arg(long, value_name = "ID")]
+    pub request: Option<String>,
+    /// Events of this type.
+    #[arg(long, value_name = "TYPE")]
+    pub r#type: Option<String>,
+    /// Events from this source.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+    /// Only events at or after this time (RFC 3339, or an age such as 15m, 2h, 1d).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only events before this time (RFC 3339, or an age such as 15m, 2h, 1d).
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// At most this many events.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+    /// The newest first.
+    #[arg(long)]
+    pub newest: bool,
+}
+
+/// Arguments of `tail`.
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// End after this many events.
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Only events of this type.
+    #[arg(long, value_name = "TYPE")]
+    pub r#type: Option<String>,
+    /// Only events from this source.
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<String>,
+}
+
+/// Arguments of `redrive`.
+#[derive(Debug, Args)]
+pub struct Redrive {
+    /// List what is there and move nothing.
+    #[arg(long)]
+    pub list: bool,
+    /// Move without asking.
+    #[arg(long, conflicts_with = "list")]
+    pub yes: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Write the plan to this file, for `deploy --plan`.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Plan a destroy instead of a deploy.
+    #[arg(long)]
+    pub destroy: bool,
+    /// With --destroy: the retained resources too.
+    #[arg(long, requires = "destroy")]
+    pub include_stateful: bool,
+    /// Exit with 2 when there is something to do.
+    #[arg(long)]
+    pub detailed_exit_code: bool,
+}
+
+/// Arguments of `deploy`.
+#[derive(Debug, Args)]
+pub struct Deploy {
+    /// Apply this saved plan and nothing beyond it.
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Apply without asking.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `destroy`.
+#[derive(Debug, Args)]
+pub struct Destroy {
+    /// Delete the retained resources too: the journal, the queues and all that they hold.
+    #[arg(long)]
+    pub include_stateful: bool,
+    /// Destroy without asking; with --include-stateful, --confirm is needed besides.
+    #[arg(long)]
+    pub yes: bool,
+    /// The environment's name once more, for --include-stateful where nobody can be asked.
+    #[arg(long, value_name = "NAME", requires = "include_stateful")]
+    pub confirm: Option<String>,
+}
+
+/// Arguments of `adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// Which resource of the blueprint is which in AWS: stateful/queue=headwater-dev-event-queue.
+    #[arg(required = true, value_name = "KEY=ID")]
+    pub resources: Vec<String>,
+    /// Adopt without asking.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// At most this many runs.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_lists_every_command() {
+        let help = Cli::command().term_width(110).render_long_help().to_string();
+        insta::assert_snapshot!(help);
+    }
+}

@@ -1,0 +1,96 @@
+//! `adopt`: resources that exist already become ours, after showing what the next deploy would change in them.
+
+use std::io::Write;
+
+use anyhow::{Context, Result, bail, ensure};
+use resource::{Action, Key, Node, Observed, Owner, PLAN_VERSION, Plan, Step, diff};
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    terminal::{self, GOOD, STRONG, paint},
+    workbench::Workbench,
+};
+
+/// Runs `adopt`. Writes tags and nothing else.
+///
+/// # Errors
+/// A key or id means nothing, the resource is another one, or somebody else's, or its tags cannot be written.
+pub async fn run(args: &cli::Adopt, run: &Run) -> Result<Exit> {
+    let bench = Workbench::open(&run.target).await?;
+    let mut found = Vec::new();
+    for pair in &args.resources {
+        let (key, id) = pair.split_once('=').with_context(|| {
+            format!("`{pair}` is not KEY=ID; write it like stateful/queue=headwater-dev-event-queue")
+        })?;
+        found.push(find(&bench, key, id).await?);
+    }
+    let mut out = terminal::out();
+    write!(out, "{}", engine::text::render(&preview(&bench, &found)?))?;
+    if !args.yes && !run.confirm("Write Headwater's tags to them?")? {
+        return Ok(Exit::Done);
+    }
+    for (node, observed) in &found {
+        let family =
+            bench.families.get(&node.kind).context("the blueprint has a kind that no family is for")?;
+        family.adopt(&bench.session.scope, &node.key, observed).await?;
+        writeln!(out, "{} {} is {}", paint(GOOD, "adopted:"), observed.id, node.key)?;
+    }
+    let next = format!("cargo xtask deploy --env {}", run.target.env);
+    writeln!(out, "\nThe next deploy makes them as the code says: {}", paint(STRONG, next))?;
+    Ok(Exit::Done)
+}
+
+async fn find<'a>(bench: &'a Workbench, key: &str, id: &str) -> Result<(&'a Node, Observed)> {
+    let key: Key = key.parse()?;
+    let node = bench.graph.get(&key).with_context(|| {
+        let keys: Vec<_> = bench.graph.nodes().map(|node| node.key.as_str()).collect();
+        format!("the blueprint has no resource `{key}`; it has {}", keys.join(", "))
+    })?;
+    let family = bench.families.get(&node.kind).context("the blueprint has a kind that no family is for")?;
+    let observed = family.find(&bench.session.scope, id).await?.with_context(|| {
+        format!("there is no {} called {id} in {}", node.kind, bench.session.scope.region)
+    })?;
+    ensure!(
+        node.name.is_none() || node.name == observed.name,
+        "`{key}` must be called {}, but {id} is called {}; a physical name cannot be changed by adopting it",
+        node.name.as_deref().unwrap_or_default(),
+        observed.name.as_deref().unwrap_or("nothing"),
+    );
+    if let Owner::Us(owner) = &observed.owner
+        && *owner != key
+    {
+        bail!("{id} is ours already, as `{owner}`");
+    }
+    Ok((node, observed))
+}
+
+/// What the next deploy would change in them, once they are ours.
+fn preview(bench: &Workbench, found: &[(&Node, Observed)]) -> Result<Plan> {
+    let step = |(node, observed): &(&Node, Observed)| {
+        let family =
+            bench.families.get(&node.kind).context("the blueprint has a kind that no family is for")?;
+        let whose = match &observed.owner {
+            Owner::Us(_) => "ours already",
+            Owner::Other(whose) => whose,
+        };
+        Ok(Step {
+            key: node.key.clone(),
+            kind: node.kind.clone(),
+            action: Action::Update,
+            id: Some(observed.id.clone()),
+            reason: Some(format!("to be adopted: {whose}")),
+            changes: diff(&observed.spec, &node.spec, |field, from, to| family.effect(field, from, to)),
+            after: Vec::new(),
+        })
+    };
+    Ok(Plan {
+        version: PLAN_VERSION,
+        scope: bench.graph.scope.clone(),
+        blueprint: bench.graph.hash()?,
+        packages: bench.graph.packages.clone(),
+        steps: found.iter().map(step).collect::<Result<_>>()?,
+        unchanged: 0,
+        notes: Vec::new(),
+    })
+}

@@ -1,0 +1,208 @@
+//! `deploy` and `destroy`: what was shown and agreed to, under the lease.
+
+use std::{fs, io::Write, path::Path, sync::Arc, time::Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use engine::{Mode, Report, Reporter, Settings, StepResult};
+use resource::{Outcome, Plan};
+use serde_json::json;
+
+use crate::{
+    caller, cli,
+    commands::{Exit, Run},
+    progress::Progress,
+    terminal::{self, BAD, FAINT, GOOD, STRONG, WARNING, counted, duration, paint},
+    workbench::Workbench,
+};
+
+/// Runs `deploy`.
+///
+/// # Errors
+/// There is no plan, it was not agreed to, or the lease was not had. Steps that failed are printed.
+pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
+    let bench = Workbench::open(&run.target).await?;
+    let plan = match &args.plan {
+        Some(file) => read(file)?,
+        None => bench.plan(Mode::Deploy).await?,
+    };
+    if plan.is_converged() {
+        return converged(run, &plan);
+    }
+    show(run, &plan)?;
+    // A saved plan was looked at when it was saved.
+    if args.plan.is_none() && !args.yes && !run.confirm("Apply it?")? {
+        return Ok(Exit::Done);
+    }
+    apply(&bench, run, Mode::Deploy, &plan).await
+}
+
+/// Runs `destroy`.
+///
+/// # Errors
+/// As [`run`]; and for the stateful resources, the environment's name was not given.
+pub async fn destroy(args: &cli::Destroy, run: &Run) -> Result<Exit> {
+    let mode = Mode::Destroy { include_stateful: args.include_stateful };
+    let bench = Workbench::open(&run.target).await?;
+    let plan = bench.plan(mode).await?;
+    if plan.is_converged() {
+        return converged(run, &plan);
+    }
+    show(run, &plan)?;
+    let agreed = match args.include_stateful {
+        true => agrees_by_name(args, run)?,
+        false => args.yes || run.confirm("Delete them?")?,
+    };
+    if agreed { apply(&bench, run, mode, &plan).await } else { Ok(Exit::Done) }
+}
+
+fn agrees_by_name(args: &cli::Destroy, run: &Run) -> Result<bool> {
+    let name = &run.target.env;
+    let given = match &args.confirm {
+        Some(given) => given.clone(),
+        None if terminal::is_interactive() => {
+            let warning = format!("This deletes the journal, the queues and every event in them, of {name}.");
+            anstream::eprintln!("\n{}", paint(BAD, warning));
+            terminal::ask("Type the environment's name to go on:")?
+        }
+        None => bail!(
+            "the journal and every event in it would be deleted, and nobody is there to be asked; pass `--confirm {name}` \
+             if that is what you want"
+        ),
+    };
+    ensure!(given == *name, "`{given}` is not the environment's name, {name}; nothing was deleted");
+    Ok(true)
+}
+
+fn read(file: &Path) -> Result<Plan> {
+    let json =
+        fs::read_to_string(file).with_context(|| format!("cannot read the plan {}", file.display()))?;
+    engine::read_plan(&json).with_context(|| format!("cannot apply {}", file.display()))
+}
+
+fn show(run: &Run, plan: &Plan) -> Result<()> {
+    if !run.json {
+        writeln!(terminal::out(), "{}", engine::text::render(plan))?;
+    }
+    Ok(())
+}
+
+fn converged(run: &Run, plan: &Plan) -> Result<Exit> {
+    let mut out = terminal::out();
+    if run.json {
+        writeln!(out, "{}", json!({"outcome": "succeeded", "steps": []}))?;
+        return Ok(Exit::Done);
+    }
+    let line = format!("Nothing to do: {} as they should be.", counted(plan.unchanged as u64, "resource"));
+    writeln!(out, "{}", paint(GOOD, line))?;
+    for note in &plan.notes {
+        writeln!(out, "  {}", paint(FAINT, note))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Applies `approved` and prints what became of it.
+///
+/// # Errors
+/// No step was begun: there is more to do than was approved, or the lease was not had.
+pub async fn apply(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) -> Result<Exit> {
+    let begun = Instant::now();
+    let report = execute(bench, run, mode, approved).await?;
+    let mut out = terminal::out();
+    if run.json {
+        writeln!(out, "{}", as_json(&report))?;
+    } else {
+        print(&mut out, &report, begun)?;
+    }
+    Ok(match report.outcome {
+        Outcome::Succeeded => Exit::Done,
+        Outcome::Interrupted => Exit::Interrupted,
+        Outcome::Running | Outcome::Failed => Exit::Failed,
+    })
+}
+
+/// Applies `approved`, with progress on standard error.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn execute(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) -> Result<Report> {
+    let progress = Progress::new(approved.steps.iter().map(|step| &step.key));
+    execute_with(bench, run, mode, approved, Arc::new(progress)).await
+}
+
+/// Applies `approved`; `reporter` is told of it.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn execute_with(
+    bench: &Workbench,
+    run: &Run,
+    mode: Mode,
+    approved: &Plan,
+    reporter: Arc<dyn Reporter>,
+) -> Result<Report> {
+    let store = bench.deployments();
+    let engine_run = engine::Run {
+        graph: &bench.graph,
+        families: &bench.families,
+        store: &store,
+        reporter,
+        stop: run.stop.clone(),
+        caller: caller::this(),
+        is_dead: &caller::is_dead,
+        settings: Settings { lease: bench.session.environment.lease, ..Settings::default() },
+    };
+    Ok(engine::deploy(&engine_run, mode, approved).await?)
+}
+
+fn print(out: &mut impl Write, report: &Report, begun: Instant) -> Result<()> {
+    let done = report.steps.iter().filter(|step| matches!(step.result, StepResult::Done)).count() as u64;
+    let (word, style) = match report.outcome {
+        Outcome::Succeeded => ("Done", GOOD),
+        Outcome::Interrupted => ("Interrupted", WARNING),
+        Outcome::Running | Outcome::Failed => ("Failed", BAD),
+    };
+    let total = counted(report.steps.len() as u64, "step");
+    let line = format!("{done} of {total} in {}", duration(begun.elapsed()));
+    writeln!(out, "\n{}: {line}", paint(style, word))?;
+    for (step, error) in report.failures() {
+        let error = anyhow::anyhow!("{}", chain(error));
+        writeln!(out, "  {} {error}", paint(STRONG, format!("{}:", step.key)))?;
+    }
+    if let Some(lost) = &report.lost {
+        writeln!(out, "  {}", paint(BAD, lost))?;
+    }
+    if report.outcome != Outcome::Succeeded {
+        writeln!(out, "Run the same command again: it goes on where this run stopped.")?;
+    }
+    Ok(())
+}
+
+/// An error and what lies beneath it, a line each.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("\n    because: {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    let steps: Vec<_> = report
+        .steps
+        .iter()
+        .map(|step| {
+            let (result, why) = match &step.result {
+                StepResult::Done => ("done", None),
+                StepResult::Failed(error) => ("failed", Some(chain(error))),
+                StepResult::Skipped(reason) => ("skipped", Some(reason.to_string())),
+            };
+            json!({
+                "key": step.step.key, "kind": step.step.kind, "action": step.step.action,
+                "result": result, "why": why, "millis": step.took.as_millis() as u64,
+            })
+        })
+        .collect();
+    json!({"outcome": report.outcome, "steps": steps, "lost": report.lost.as_ref().map(ToString::to_string)})
+}

@@ -1,0 +1,78 @@
+//! `history`: past deployments and what each did.
+
+use std::{io::Write, time::Duration};
+
+use anyhow::Result;
+use resource::{Deployment, DeploymentStore, Outcome};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    session::Session,
+    terminal::{self, BAD, FAINT, GOOD, WARNING, columns, counted, duration, paint},
+};
+
+/// Runs `history`.
+///
+/// # Errors
+/// The deployments table cannot be read.
+pub async fn run(args: &cli::History, run: &Run) -> Result<Exit> {
+    let session = Session::open(&run.target).await?;
+    let store = aws_dynamodb::Deployments::new(&session.sdk, &session.scope);
+    let (runs, lease) = futures::try_join!(store.history(args.limit), store.lease())?;
+    let mut out = terminal::out();
+    if run.json {
+        for run in &runs {
+            writeln!(out, "{}", serde_json::to_string(run)?)?;
+        }
+        return Ok(Exit::Done);
+    }
+    if runs.is_empty() {
+        writeln!(out, "Nothing was ever deployed to {}.", run.target.env)?;
+    }
+    let holder = lease.map(|lease| lease.owner);
+    let rows: Vec<_> = runs.iter().map(|run| row(run, holder.as_deref())).collect();
+    write!(out, "{}", columns(&rows))?;
+    for failed in runs.iter().flat_map(|run| &run.steps).filter(|step| step.error.is_some()) {
+        writeln!(
+            out,
+            "{} {}",
+            paint(BAD, format!("{}:", failed.key)),
+            failed.error.as_deref().unwrap_or_default()
+        )?;
+    }
+    Ok(Exit::Done)
+}
+
+/// A run as a row: when, what, how it ended, how long, how much, who, from which commit.
+pub fn row(run: &Deployment, lease_owner: Option<&str>) -> Vec<String> {
+    let outcome = match run.outcome {
+        Outcome::Succeeded => paint(GOOD, "done"),
+        Outcome::Failed => paint(BAD, "failed"),
+        Outcome::Interrupted => paint(WARNING, "interrupted"),
+        Outcome::Running if lease_owner == Some(&run.id) => paint(WARNING, "running"),
+        Outcome::Running => paint(BAD, "died"),
+    };
+    let took =
+        run.ended_at_millis.map(|end| Duration::from_millis(end.saturating_sub(run.started_at_millis)));
+    let commit = run.commit.as_deref().map(|commit| commit.chars().take(12).collect::<String>());
+    vec![
+        at(run.started_at_millis),
+        run.command.clone(),
+        outcome,
+        took.map_or_else(String::new, duration),
+        counted(run.steps.len() as u64, "step"),
+        run.holder.clone(),
+        paint(FAINT, commit.unwrap_or_default()),
+    ]
+}
+
+/// A time in milliseconds since the Unix epoch as RFC 3339, to the second.
+pub fn at(millis: u64) -> String {
+    let seconds = i64::try_from(millis / 1000).unwrap_or(i64::MAX);
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| "?".to_owned())
+}

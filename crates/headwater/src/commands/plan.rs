@@ -1,0 +1,50 @@
+//! `plan`: what a deploy or destroy would do.
+
+use std::{fs, io::Write, path::Path};
+
+use anyhow::{Context, Result};
+use engine::Mode;
+use resource::Plan;
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    terminal::{self, FAINT, STRONG, paint},
+    workbench::Workbench,
+};
+
+/// Runs `plan`. Makes no mutating call.
+///
+/// # Errors
+/// A family cannot be observed, the plan is refused, or the file cannot be written.
+pub async fn run(args: &cli::Plan, run: &Run) -> Result<Exit> {
+    let mode = match args.destroy {
+        true => Mode::Destroy { include_stateful: args.include_stateful },
+        false => Mode::Deploy,
+    };
+    let plan = Workbench::open(&run.target).await?.plan(mode).await?;
+    let mut out = terminal::out();
+    if run.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
+    } else {
+        write!(out, "{}", engine::text::render(&plan))?;
+    }
+    if let Some(file) = &args.out {
+        save(&plan, file)?;
+        if !run.json {
+            let command = format!("cargo xtask deploy --env {} --plan {}", run.target.env, file.display());
+            writeln!(out, "\n{} {}", paint(FAINT, "Saved. To apply it:"), paint(STRONG, command))?;
+        }
+    }
+    Ok(if args.detailed_exit_code && !plan.is_converged() { Exit::Differs } else { Exit::Done })
+}
+
+/// Writes the plan beside its place and then moves it there, so that no reader finds half of it.
+fn save(plan: &Plan, file: &Path) -> Result<()> {
+    let mut json = serde_json::to_string_pretty(plan)?;
+    json.push('\n');
+    let part = file.with_added_extension("part");
+    fs::write(&part, json)
+        .and_then(|()| fs::rename(&part, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}

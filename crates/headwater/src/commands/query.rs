@@ -1,0 +1,132 @@
+//! `query`: events from the journal, by request, type or source.
+
+use std::{io::Write, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use event::{Event, Timestamp};
+use futures::TryStreamExt;
+use journal::{Direction, Journal, ReadOptions, conflicts};
+use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    session::Session,
+    terminal::{self, FAINT, STRONG, WARNING, counted, paint, printable},
+};
+
+/// Runs `query`.
+///
+/// # Errors
+/// A time is none, the table is not there, or an item in it is no event.
+pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
+    let now = OffsetDateTime::now_utc();
+    let when = |text: &Option<String>| text.as_deref().map(|text| instant(text, now)).transpose();
+    let options = ReadOptions {
+        since: when(&args.since)?,
+        until: when(&args.until)?,
+        direction: if args.newest { Direction::Backwards } else { Direction::Forwards },
+        limit: usize::try_from(args.limit).ok(),
+    };
+    let session = Session::open(&run.target).await?;
+    let journal = journal(&session);
+    let mut events = match (&args.request, &args.r#type, &args.source) {
+        (Some(request), _, _) => journal.by_request(request, &options),
+        (None, Some(event_type), _) => journal.by_type(event_type, &options),
+        (None, None, source) => journal.by_source(source.as_deref().unwrap_or_default(), &options),
+    };
+    let mut found = Vec::new();
+    let mut out = terminal::out();
+    loop {
+        tokio::select! {
+            event = events.try_next() => match event? {
+                Some(event) => {
+                    writeln!(out, "{}", if run.json { event.to_json() } else { line(&event) })?;
+                    found.push(event);
+                }
+                None => break,
+            },
+            () = run.stop.cancelled() => return Ok(Exit::Interrupted),
+        }
+    }
+    if !run.json {
+        summary(&mut out, args, &found)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The environment's journal.
+pub fn journal(session: &Session) -> Journal {
+    let client = aws_sdk_dynamodb::Client::new(&session.sdk);
+    let table = session.scope.physical_name(blueprint::EVENT_TABLE);
+    Journal::new(client, table, session.environment.journal.index_shards)
+}
+
+fn summary(out: &mut impl Write, args: &cli::Query, found: &[Event]) -> Result<()> {
+    let more = if found.len() as u64 == args.limit { ", perhaps more (raise --limit)" } else { "" };
+    writeln!(out, "{}", paint(FAINT, format!("{}{more}", counted(found.len() as u64, "event"))))?;
+    for conflict in conflicts(found.iter()) {
+        let text = format!("id {} stands for {} different events", conflict.id, conflict.events.len());
+        writeln!(out, "{}", paint(WARNING, printable(&text)))?;
+    }
+    Ok(())
+}
+
+/// An event as one line for people.
+pub fn line(event: &Event) -> String {
+    let data = Value::Object(event.data().clone()).to_string();
+    format!(
+        "{}  {}  {}  {}  {}",
+        paint(FAINT, printable(event.timestamp().as_sent())),
+        paint(STRONG, printable(event.event_type())),
+        printable(event.source()),
+        paint(FAINT, printable(event.id())),
+        printable(&data),
+    )
+}
+
+/// A time as people give it: RFC 3339, or an age (`90s`, `15m`, `2h`, `1d`) before `now`.
+fn instant(text: &str, now: OffsetDateTime) -> Result<Timestamp> {
+    let Some(age) = age(text) else {
+        return Timestamp::parse(text).with_context(|| {
+            format!("`{text}` is no time; write 2026-05-01T20:00:00Z, or an age such as 15m, 2h, 1d")
+        });
+    };
+    let Some(then) = now.checked_sub(age.try_into()?) else { bail!("`{text}` is too long ago") };
+    Ok(Timestamp::parse(then.format(&Rfc3339)?)?)
+}
+
+fn age(text: &str) -> Option<Duration> {
+    let unit = match text.chars().last()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: u64 = text[..text.len() - 1].parse().ok()?;
+    number.checked_mul(unit).map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rfc_3339_or_an_age() {
+        let now = OffsetDateTime::parse("2026-05-01T20:00:00Z", &Rfc3339).unwrap();
+        let normal = |text: &str| instant(text, now).unwrap().normalised().to_owned();
+        assert_eq!(normal("15m"), "2026-05-01T19:45:00.000000000Z");
+        assert_eq!(normal("2d"), "2026-04-29T20:00:00.000000000Z");
+        assert_eq!(normal("2026-05-01T22:00:00+02:00"), "2026-05-01T20:00:00.000000000Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_examples() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let refused = ["yesterday", "15", "m", "-5m", "99999999999999d", ""]
+            .map(|text| instant(text, now).unwrap_err().to_string());
+        insta::assert_snapshot!(refused.join("\n"));
+    }
+}

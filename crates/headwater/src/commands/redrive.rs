@@ -1,0 +1,217 @@
+//! `redrive`: what lies in the dead-letter queue and why, and back to the queue with it.
+
+use std::{collections::BTreeMap, io::Write, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use aws_env::At;
+use event::dead_letter::{Cause, DeadLetter};
+use resource::Error;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    queue::{Queue, Received},
+    session::Session,
+    terminal::{self, BAD, FAINT, STRONG, counted, duration, paint, printable},
+};
+
+/// How long a message is hidden while it is listed or moved.
+const HIDDEN: Duration = Duration::from_secs(120);
+/// The most messages that are listed; `redrive` moves all of them.
+const LISTED: usize = 1_000;
+
+/// Runs `redrive`.
+///
+/// # Errors
+/// A queue is not there or refuses. A message is deleted from the dead-letter queue only once the queue has it.
+pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
+    let session = Session::open(&run.target).await?;
+    let dead = Queue::named(&session.sdk, &session.scope.physical_name(blueprint::DEAD_LETTER_QUEUE)).await?;
+    let queue = Queue::named(&session.sdk, &session.scope.physical_name(blueprint::EVENT_QUEUE)).await?;
+    let messages = list(&dead).await?;
+    print(run, &messages)?;
+    if args.list || messages.is_empty() {
+        return Ok(Exit::Done);
+    }
+    if !args.yes && !run.confirm("Move them back to the queue?")? {
+        return Ok(Exit::Done);
+    }
+    let moved = redrive(&dead, &queue).await?;
+    let mut out = terminal::out();
+    match moved {
+        _ if run.json => writeln!(out, "{}", json!({"moved": moved.count(), "by": moved.by()}))?,
+        Moved::ByUs(count) => writeln!(out, "Moved {} back to the queue.", counted(count, "message"))?,
+        Moved::BySqs(count) => writeln!(
+            out,
+            "SQS moves {} back to the queue; it tells how far it is in the console, under dead-letter queue redrive.",
+            counted(count, "message")
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+/// What is in the dead-letter queue now, at most [`LISTED`] messages. They are shown to others again afterwards.
+///
+/// # Errors
+/// SQS refuses.
+pub async fn list(dead: &Queue) -> Result<Vec<Received>> {
+    let mut messages: BTreeMap<String, Received> = BTreeMap::new();
+    while messages.len() < LISTED {
+        let batch = dead.receive(HIDDEN).await?;
+        let known = messages.len();
+        messages.extend(batch.into_iter().map(|message| (message.id.clone(), message)));
+        if messages.len() == known {
+            break;
+        }
+    }
+    let mut messages: Vec<_> = messages.into_values().collect();
+    dead.release(&messages).await?;
+    messages.sort_by_key(|message| message.sent_at_millis);
+    Ok(messages)
+}
+
+/// Who moves the messages, and how many they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// SQS does it, from now on, as many as it said.
+    BySqs(u64),
+    /// We did it.
+    ByUs(u64),
+}
+
+impl Moved {
+    /// How many messages are moved.
+    pub fn count(self) -> u64 {
+        match self {
+            Self::BySqs(count) | Self::ByUs(count) => count,
+        }
+    }
+
+    /// What moves them, by the name of its call.
+    pub fn by(self) -> &'static str {
+        match self {
+            Self::BySqs(_) => "StartMessageMoveTask",
+            Self::ByUs(_) => "SendMessage and DeleteMessage",
+        }
+    }
+}
+
+/// Moves all messages of `dead` to `queue`: by SQS's own task where every message can go back as it lies there, else
+/// by receiving, sending and then deleting, which also takes a message out of its envelope.
+///
+/// The task names its destination, since a message that was sent to a dead-letter queue has no source queue to
+/// return to (`StartMessageMoveTask`, SQS API reference).
+///
+/// # Errors
+/// SQS refuses. What was not moved is still in `dead`; a message may then be in both, which the journal folds.
+pub async fn redrive(dead: &Queue, queue: &Queue) -> Result<Moved> {
+    let waiting = dead.depth().await?.waiting;
+    let started = dead
+        .client()
+        .start_message_move_task()
+        .source_arn(dead.arn().await?)
+        .destination_arn(queue.arn().await?)
+        .send()
+        .await
+        .at("sqs:StartMessageMoveTask", dead.url());
+    match started {
+        Ok(_) => Ok(Moved::BySqs(waiting)),
+        Err(error) if is_missing(&error) => Ok(Moved::ByUs(move_all(dead, queue).await?)),
+        Err(error) => Err(error).context("the messages were not moved"),
+    }
+}
+
+/// Emulators answer a call that they do not have with one of these.
+fn is_missing(error: &Error) -> bool {
+    ["InvalidAction", "UnknownOperation", "NotImplemented", "not implemented", "Unknown action"]
+        .iter()
+        .any(|said| error.says(said))
+}
+
+async fn move_all(dead: &Queue, queue: &Queue) -> Result<u64> {
+    let mut moved = 0;
+    loop {
+        let batch = dead.receive(HIDDEN).await?;
+        if batch.is_empty() {
+            return Ok(moved);
+        }
+        for message in batch {
+            let original = match DeadLetter::from_message(&message.message) {
+                Ok(Some(letter)) => letter.original,
+                Ok(None) | Err(_) => message.message.clone(),
+            };
+            if let Some(refused) = queue.send(&[original]).await?.first() {
+                bail!("message {} stays in the dead-letter queue: {refused}", message.id);
+            }
+            dead.delete(&[message]).await?;
+            moved += 1;
+        }
+    }
+}
+
+fn print(run: &Run, messages: &[Received]) -> Result<()> {
+    let mut out = terminal::out();
+    if run.json {
+        for message in messages {
+            writeln!(out, "{}", as_json(message))?;
+        }
+        return Ok(());
+    }
+    if messages.is_empty() {
+        writeln!(out, "The dead-letter queue is empty.")?;
+        return Ok(());
+    }
+    let now = OffsetDateTime::now_utc().unix_timestamp().unsigned_abs() * 1000;
+    for message in messages {
+        let age = message.sent_at_millis.map(|at| Duration::from_millis(now.saturating_sub(at)));
+        let age = age.map_or_else(String::new, |age| format!("{} ago", duration(age)));
+        writeln!(out, "{}  {}", paint(STRONG, &message.id), paint(FAINT, age))?;
+        writeln!(out, "  {}", paint(BAD, printable(&reason(message))))?;
+        writeln!(out, "  {}", preview(&body(message)))?;
+    }
+    writeln!(out, "\n{} in the dead-letter queue.", counted(messages.len() as u64, "message"))?;
+    Ok(())
+}
+
+/// Why the message is there, for people.
+pub fn reason(message: &Received) -> String {
+    match DeadLetter::from_message(&message.message) {
+        Ok(Some(letter)) => match letter.cause {
+            Cause::Rejected => format!("can never be stored: {}", letter.reason()),
+            Cause::Exhausted => format!("failed on every receive, the last time: {}", letter.reason()),
+        },
+        Ok(None) => "carries no reason: SQS moved it, or somebody sent it here".to_owned(),
+        Err(damaged) => damaged.to_string(),
+    }
+}
+
+/// The body as it was sent to the queue.
+pub fn body(message: &Received) -> String {
+    match DeadLetter::from_message(&message.message) {
+        Ok(Some(letter)) => letter.original.body,
+        Ok(None) | Err(_) => message.message.body.clone(),
+    }
+}
+
+fn preview(body: &str) -> String {
+    const SHOWN: usize = 160;
+    let line: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(SHOWN).collect();
+    printable(&if cut.len() < line.len() { format!("{cut}…") } else { cut })
+}
+
+fn as_json(message: &Received) -> serde_json::Value {
+    let letter = DeadLetter::from_message(&message.message).ok().flatten();
+    json!({
+        "messageId": letter.as_ref().map_or(&message.id, |letter| &letter.message_id),
+        "cause": letter.as_ref().map(|letter| match letter.cause {
+            Cause::Rejected => "rejected",
+            Cause::Exhausted => "exhausted",
+        }),
+        "reason": letter.as_ref().map(DeadLetter::reason),
+        "sentAtMillis": letter.as_ref().and_then(|letter| letter.sent_at).or(message.sent_at_millis),
+        "body": body(message),
+    })
+}

@@ -1,0 +1,194 @@
+//! `send`: events to the queue, from a file, standard input, or made up.
+
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use event::dead_letter::Message;
+use futures::{TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    input, load,
+    queue::{BATCH, BATCH_BYTES, NotSent, Queue},
+    session::Session,
+    terminal::{self, FAINT, counted, duration, paint},
+};
+
+/// How many batches are under way at once.
+const AT_ONCE: usize = 16;
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// Messages that SQS took.
+    pub sent: u64,
+    /// Messages that it did not take, the first few.
+    pub refused: Vec<NotSent>,
+}
+
+/// Runs `send`.
+///
+/// # Errors
+/// The input is no event, or SQS refuses.
+pub async fn run(args: &cli::Send, run: &Run) -> Result<Exit> {
+    if let Some(count) = args.count {
+        let queue = queue(run).await?;
+        return report(run, count, args.rate, &queue, load::messages(count)).await;
+    }
+    let (text, place) = input::read(args.file.as_deref())?;
+    let bodies = if args.unchecked { input::lines(&text, &place)? } else { input::events(&text, &place)? };
+    let queue = queue(run).await?;
+    let total = bodies.len() as u64;
+    let message = |body: &str| Message { body: body.to_owned(), ..Message::default() };
+    report(run, total, args.rate, &queue, bodies.into_iter().map(message)).await
+}
+
+async fn queue(run: &Run) -> Result<Queue> {
+    let session = Session::open(&run.target).await?;
+    Queue::named(&session.sdk, &session.scope.physical_name(blueprint::EVENT_QUEUE)).await
+}
+
+async fn report(
+    run: &Run,
+    total: u64,
+    rate: Option<u32>,
+    queue: &Queue,
+    messages: impl Iterator<Item = Message>,
+) -> Result<Exit> {
+    let begun = Instant::now();
+    let bar = bar(total);
+    let send = send(queue, messages, rate, |sent| bar.set_position(sent));
+    let (outcome, interrupted) = tokio::select! {
+        outcome = send => (outcome?, false),
+        () = run.stop.cancelled() => (Sent { sent: bar.position(), refused: Vec::new() }, true),
+    };
+    bar.finish_and_clear();
+    let took = begun.elapsed();
+    let mut out = terminal::out();
+    if run.json {
+        let refused: Vec<_> = outcome.refused.iter().map(ToString::to_string).collect();
+        let line = json!({"sent": outcome.sent, "refused": refused, "millis": took.as_millis() as u64});
+        writeln!(out, "{line}")?;
+    } else {
+        let rate = (outcome.sent as f64 / took.as_secs_f64().max(0.001)) as u64;
+        let speed = format!("in {}, {} a second", duration(took), terminal::grouped(rate));
+        writeln!(out, "Sent {} {}", counted(outcome.sent, "event"), paint(FAINT, speed))?;
+    }
+    match outcome.refused.first() {
+        Some(first) if !run.json => {
+            bail!("{} refused; the first: {first}", counted(outcome.refused.len() as u64, "event"))
+        }
+        Some(_) => Ok(Exit::Failed),
+        None if interrupted => Ok(Exit::Interrupted),
+        None => Ok(Exit::Done),
+    }
+}
+
+/// Sends `messages` in batches, at most `rate` a second, and tells `progress` how many SQS has taken so far.
+///
+/// # Errors
+/// SQS refuses a whole batch. What other batches have sent by then is sent.
+pub async fn send(
+    queue: &Queue,
+    messages: impl Iterator<Item = Message>,
+    rate: Option<u32>,
+    progress: impl Fn(u64),
+) -> Result<Sent> {
+    let ticks = rate.map(|rate| {
+        // Ten batches a second at most, smaller ones where the rate is low.
+        let size = (rate as usize).div_ceil(10).clamp(1, BATCH);
+        (size, ticker(Duration::from_secs_f64(size as f64 / f64::from(rate))))
+    });
+    let (size, ticker) = ticks.map_or((BATCH, None), |(size, ticker)| (size, Some(ticker)));
+    let paced =
+        stream::unfold((Batches::new(messages, size), ticker), |(mut batches, mut ticker)| async move {
+            let batch = batches.next()?;
+            if let Some(ticker) = &mut ticker {
+                ticker.tick().await;
+            }
+            Some((Ok::<_, anyhow::Error>(batch), (batches, ticker)))
+        });
+    let done = std::cell::RefCell::new(Sent::default());
+    paced
+        .map_ok(|batch| async move { Ok((batch.len() as u64, queue.send(&batch).await?)) })
+        .try_buffer_unordered(AT_ONCE)
+        .try_for_each(|(count, refused)| {
+            let mut done = done.borrow_mut();
+            done.sent += count - refused.len() as u64;
+            done.refused.extend(refused);
+            progress(done.sent);
+            futures::future::ready(Ok(()))
+        })
+        .await?;
+    Ok(done.into_inner())
+}
+
+fn ticker(every: Duration) -> Interval {
+    let mut ticker = interval(every);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticker
+}
+
+/// Messages in batches that SQS takes: by number and by bytes.
+struct Batches<I: Iterator<Item = Message>> {
+    messages: std::iter::Peekable<I>,
+    size: usize,
+}
+
+impl<I: Iterator<Item = Message>> Batches<I> {
+    fn new(messages: I, size: usize) -> Self {
+        Self { messages: messages.peekable(), size }
+    }
+}
+
+impl<I: Iterator<Item = Message>> Iterator for Batches<I> {
+    type Item = Vec<Message>;
+
+    fn next(&mut self) -> Option<Vec<Message>> {
+        let mut batch = vec![self.messages.next()?];
+        let mut bytes = batch[0].size();
+        while batch.len() < self.size
+            && let Some(next) = self.messages.next_if(|next| bytes + next.size() <= BATCH_BYTES)
+        {
+            bytes += next.size();
+            batch.push(next);
+        }
+        Some(batch)
+    }
+}
+
+fn bar(total: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total);
+    let template = "{bar:30} {human_pos}/{human_len} events  {per_sec}  {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(bytes: usize) -> Message {
+        Message { body: "x".repeat(bytes), ..Message::default() }
+    }
+
+    fn sizes(messages: Vec<Message>) -> Vec<usize> {
+        Batches::new(messages.into_iter(), BATCH).map(|batch| batch.len()).collect()
+    }
+
+    #[test]
+    fn a_batch_is_full_at_ten_messages_or_one_mebibyte() {
+        assert_eq!(sizes(vec![message(1); 25]), [10, 10, 5]);
+        assert_eq!(sizes(vec![message(400 * 1024); 5]), [2, 2, 1]);
+        assert_eq!(sizes(vec![message(2 * BATCH_BYTES), message(1)]), [1, 1]);
+    }
+}

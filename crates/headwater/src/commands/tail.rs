@@ -1,0 +1,50 @@
+//! `tail`: new events as they land.
+
+use std::io::Write;
+
+use anyhow::Result;
+use futures::StreamExt;
+
+use crate::{
+    cli,
+    commands::{Exit, Run, query},
+    session::Session,
+    terminal::{self, BAD, FAINT, paint},
+};
+
+/// Runs `tail`.
+///
+/// # Errors
+/// The table or its stream is not there, or the stream breaks off.
+pub async fn run(args: &cli::Tail, run: &Run) -> Result<Exit> {
+    let session = Session::open(&run.target).await?;
+    let streams = aws_sdk_dynamodbstreams::Client::new(&session.sdk);
+    let mut events = query::journal(&session).tail(streams).await?;
+    if !run.json {
+        anstream::eprintln!("{}", paint(FAINT, "New events are printed as they land. Ctrl-C ends it."));
+    }
+    let mut printed = 0;
+    while args.limit.is_none_or(|limit| printed < limit) {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = run.stop.cancelled() => return Ok(Exit::Interrupted),
+        };
+        match event {
+            Some(Ok(event)) => {
+                let wanted =
+                    |filter: &Option<String>, value| filter.as_deref().is_none_or(|name| name == value);
+                if wanted(&args.r#type, event.event_type()) && wanted(&args.source, event.source()) {
+                    let text = if run.json { event.to_json() } else { query::line(&event) };
+                    writeln!(terminal::out(), "{text}")?;
+                    printed += 1;
+                }
+            }
+            Some(Err(error @ journal::TailError::Item { .. })) => {
+                anstream::eprintln!("{} {error}", paint(BAD, "skipped:"));
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => break,
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,33 @@
+//! `test-local`: the whole pipeline on local AWS, proven check by check.
+
+mod checks;
+mod report;
+
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::{
+    cli,
+    commands::{Exit, Run},
+    local::Local,
+};
+use checks::Proof;
+use report::Report;
+
+/// Runs `test-local`.
+///
+/// # Errors
+/// Local AWS cannot be started at all. A check that is not true is in the report, and the exit code tells.
+pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
+    let begun = Instant::now();
+    let local = Local::start(args, run).await?;
+    let mut report = Report::new(run.json, &local, begun)?;
+    let stop = run.stop.clone();
+    let mut proof = Proof::new(local, run);
+    tokio::select! {
+        result = proof.all(&mut report) => result?,
+        () = stop.cancelled() => return Ok(Exit::Interrupted),
+    }
+    Ok(if report.end(proof.log())? { Exit::Done } else { Exit::Failed })
+}

@@ -1,0 +1,306 @@
+//! What `test-local` proves, in order. Each check builds on those before it.
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
+use engine::Mode;
+use event::{Event, dead_letter::Message};
+use futures::{StreamExt, TryStreamExt, stream};
+use journal::{Journal, ReadOptions};
+use resource::Outcome;
+
+use super::report::Report;
+use crate::{
+    commands::{Run, deploy, query, redrive, send},
+    load,
+    local::Local,
+    progress::Silent,
+    queue::Queue,
+    terminal::counted,
+};
+
+/// The second source document's message.
+const SEED: &str = include_str!("seed.json");
+const SEED_REQUEST: &str = "677afffc-373e-42f0-8363-f24bc675bcf6";
+/// One event with each JSON type in its data, falsy ones above all.
+const TYPES: &str = include_str!("types.json");
+const TYPES_REQUEST: &str = "0b9bc51a-9b3f-4f0c-9a5e-3a3f4b1d7c55";
+const POISON: &str = r#"{"id": "5b070a84", "requestId": "677afffc", "type": "MICROSERVICE_REQUEST""#;
+/// How many events of the many, and how many of them are sent again.
+const MANY: u64 = 1_000;
+const AGAIN: usize = 200;
+/// How long the pipeline may take to carry out what a check sent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Local AWS, and what was sent to it.
+pub(super) struct Proof {
+    local: Local,
+    run: Run,
+    journal: Journal,
+    sent: Vec<Message>,
+}
+
+impl Proof {
+    /// Proves things of `local`.
+    pub(super) fn new(local: Local, run: &Run) -> Self {
+        let run = Run { target: local.target.clone(), ..run.clone() };
+        let journal = query::journal(&local.bench.session);
+        Self { local, run, journal, sent: Vec::new() }
+    }
+
+    /// The emulator's log.
+    pub(super) fn log(&self) -> Option<&Path> {
+        self.local.emulator.log()
+    }
+
+    /// All checks, into `report`.
+    ///
+    /// # Errors
+    /// The report cannot be printed.
+    pub(super) async fn all(&mut self, report: &mut Report) -> Result<()> {
+        let many = format!("{} are in the journal, each once", counted(MANY, "event"));
+        report.check("deploy makes all that the blueprint names", self.deploys()).await?;
+        report.check("the source document's message is in the table", self.stores_the_seed()).await?;
+        report.check("data keeps its types: 0, false, null, nested, 38 digits", self.keeps_types()).await?;
+        report.check(&many, self.stores_many()).await?;
+        report.check("events that are sent again add nothing", self.folds_duplicates()).await?;
+        report
+            .check("a poison message is in the dead-letter queue with its reason", self.rejects_poison())
+            .await?;
+        report.check("redrive moves it back, and it is rejected again", self.redrives()).await?;
+        report.check("a second deploy makes no mutating call", self.converges()).await?;
+        report
+            .check("drift names a change from outside, and deploy repairs it", self.repairs_drift())
+            .await?;
+        report.check("destroy keeps the journal and the queues", self.destroys_stateless()).await?;
+        report
+            .check("what was sent meanwhile is stored after the next deploy", self.survives_destroy())
+            .await?;
+        report.check("destroy --include-stateful leaves nothing", self.destroys_all()).await
+    }
+
+    async fn deploys(&self) -> Result<String> {
+        let steps = self.apply(Mode::Deploy).await?;
+        Ok(counted(steps as u64, "resource"))
+    }
+
+    async fn stores_the_seed(&self) -> Result<String> {
+        self.send(&[message(SEED)]).await?;
+        let stored = self.wait_for_request(SEED_REQUEST, 1).await?;
+        let sent = Event::from_json(SEED)?;
+        ensure!(stored == [sent], "what is stored is not what was sent: {}", stored[0].to_json());
+        let item = self.raw_item(&stored[0]).await?;
+        ensure!(
+            matches!(item.get("Data"), Some(AttributeValue::M(data)) if matches!(data.get("Name"), Some(AttributeValue::S(name)) if name == "Microservice A")),
+            "Data is no map with the string Name: {item:?}"
+        );
+        Ok(format!("{} {}", stored[0].event_type(), stored[0].id()))
+    }
+
+    async fn keeps_types(&self) -> Result<String> {
+        self.send(&[message(TYPES)]).await?;
+        let stored = self.wait_for_request(TYPES_REQUEST, 1).await?;
+        let sent = Event::from_json(TYPES)?;
+        ensure!(stored == [sent], "what is stored is not what was sent: {}", stored[0].to_json());
+        Ok(counted(stored[0].data().len() as u64, "field"))
+    }
+
+    async fn raw_item(&self, event: &Event) -> Result<std::collections::HashMap<String, AttributeValue>> {
+        let client = aws_sdk_dynamodb::Client::new(&self.local.bench.session.sdk);
+        let answer = client
+            .get_item()
+            .table_name(self.journal.table())
+            .key(journal::schema::REQUEST_ID, AttributeValue::S(event.request_id().to_owned()))
+            .key(journal::schema::EVENT_KEY, AttributeValue::S(event.key().to_string()))
+            .send()
+            .await?;
+        answer.item.context("the item is not under the key that its event has")
+    }
+
+    async fn stores_many(&mut self) -> Result<String> {
+        self.sent = load::messages(MANY).collect();
+        let begun = Instant::now();
+        self.send(&self.sent).await?;
+        self.wait_for_all_sent().await?;
+        Ok(counted((MANY as f64 / begun.elapsed().as_secs_f64()) as u64, "event") + " a second")
+    }
+
+    async fn folds_duplicates(&self) -> Result<String> {
+        self.send(&self.sent[..AGAIN]).await?;
+        self.wait_until_drained().await?;
+        self.wait_for_all_sent().await?;
+        Ok(format!("{AGAIN} sent again"))
+    }
+
+    async fn rejects_poison(&self) -> Result<String> {
+        self.send(&[message(POISON)]).await?;
+        self.dead_letter().await
+    }
+
+    async fn dead_letter(&self) -> Result<String> {
+        let dead = self.queue(blueprint::DEAD_LETTER_QUEUE).await?;
+        let messages = until(|| async {
+            let messages = redrive::list(&dead).await?;
+            Ok((!messages.is_empty()).then_some(messages))
+        });
+        let messages = messages.await.context("no message came to the dead-letter queue")?;
+        ensure!(messages.len() == 1, "{} messages are in the dead-letter queue", messages.len());
+        ensure!(redrive::body(&messages[0]) == POISON, "its body is not as it was sent");
+        Ok(redrive::reason(&messages[0]))
+    }
+
+    async fn redrives(&self) -> Result<String> {
+        let (dead, queue) =
+            (self.queue(blueprint::DEAD_LETTER_QUEUE).await?, self.queue(blueprint::EVENT_QUEUE).await?);
+        let moved = redrive::redrive(&dead, &queue).await?;
+        self.wait_until_drained().await?;
+        self.dead_letter().await?;
+        Ok(format!("moved by {}", moved.by()))
+    }
+
+    async fn converges(&self) -> Result<String> {
+        self.local.calls.clear();
+        self.apply(Mode::Deploy).await?;
+        let mutating = self.local.calls.mutating();
+        ensure!(mutating.is_empty(), "it called {}", mutating.join(", "));
+        Ok(counted(self.local.calls.all().len() as u64, "describing call"))
+    }
+
+    async fn repairs_drift(&self) -> Result<String> {
+        let queue = self.queue(blueprint::EVENT_QUEUE).await?;
+        queue.set_visibility_timeout(77).await?;
+        let plan = self.local.bench.plan(Mode::Deploy).await?;
+        let fields: Vec<_> =
+            plan.steps.iter().flat_map(|step| &step.changes).map(|change| change.field.as_str()).collect();
+        ensure!(fields == ["visibilityTimeoutSeconds"], "drift names {fields:?}");
+        self.apply(Mode::Deploy).await?;
+        ensure!(self.local.bench.plan(Mode::Deploy).await?.is_converged(), "it differs still");
+        Ok("visibilityTimeoutSeconds".to_owned())
+    }
+
+    async fn destroys_stateless(&self) -> Result<String> {
+        let deleted = self.apply(Mode::Destroy { include_stateful: false }).await?;
+        let left: Vec<_> = self.keys_left().await?;
+        let retained: Vec<_> = self.local.bench.graph.nodes().filter(|node| node.retained).collect();
+        ensure!(left.len() == retained.len(), "left are {}", left.join(", "));
+        self.wait_for_all_sent().await?;
+        Ok(format!("{} deleted, {} kept", counted(deleted as u64, "resource"), left.len()))
+    }
+
+    async fn survives_destroy(&mut self) -> Result<String> {
+        let more: Vec<_> = load::messages(10).collect();
+        self.send(&more).await?;
+        self.sent.extend(more);
+        self.apply(Mode::Deploy).await?;
+        self.wait_for_all_sent().await?;
+        Ok("10 events waited in the queue".to_owned())
+    }
+
+    async fn destroys_all(&self) -> Result<String> {
+        let deleted = self.apply(Mode::Destroy { include_stateful: true }).await?;
+        let left = self.keys_left().await?;
+        ensure!(left.is_empty(), "left are {}", left.join(", "));
+        Ok(format!("{} deleted", counted(deleted as u64, "resource")))
+    }
+
+    async fn keys_left(&self) -> Result<Vec<String>> {
+        Ok(self.local.bench.survey().await?.ours().map(|(_, key, _)| key.to_string()).collect())
+    }
+
+    /// Plans and applies; the number of steps.
+    async fn apply(&self, mode: Mode) -> Result<usize> {
+        let plan = self.local.bench.plan(mode).await?;
+        let report = deploy::execute_with(&self.local.bench, &self.run, mode, &plan, Arc::new(Silent)).await;
+        let report = self.local.explain(report)?;
+        if let Some((step, error)) = report.failures().next() {
+            bail!("{}: {}", step.key, deploy::chain(error));
+        }
+        ensure!(report.outcome == Outcome::Succeeded, "the run ended as {:?}", report.outcome);
+        Ok(report.steps.len())
+    }
+
+    async fn queue(&self, name: &str) -> Result<Queue> {
+        let session = &self.local.bench.session;
+        Queue::named(&session.sdk, &session.scope.physical_name(name)).await
+    }
+
+    async fn send(&self, messages: &[Message]) -> Result<()> {
+        let queue = self.queue(blueprint::EVENT_QUEUE).await?;
+        let sent = send::send(&queue, messages.iter().cloned(), None, |_| ()).await?;
+        if let Some(refused) = sent.refused.first() {
+            bail!("{refused}");
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody works on a message any more.
+    async fn wait_until_drained(&self) -> Result<()> {
+        let queue = self.queue(blueprint::EVENT_QUEUE).await?;
+        until(|| async {
+            let depth = queue.depth().await?;
+            Ok((depth.waiting + depth.in_flight == 0).then_some(()))
+        })
+        .await
+        .context("the queue was not emptied")
+    }
+
+    async fn wait_for_request(&self, request: &str, count: usize) -> Result<Vec<Event>> {
+        let found = until(|| async {
+            let events: Vec<Event> =
+                self.journal.by_request(request, &ReadOptions::default()).try_collect().await?;
+            Ok((events.len() >= count).then_some(events))
+        });
+        let events = found.await.with_context(|| format!("request {request} is not in the journal"))?;
+        ensure!(events.len() == count, "request {request} has {} events, not {count}", events.len());
+        Ok(events)
+    }
+
+    /// Waits until every event that was sent is stored, and none but them, each once.
+    async fn wait_for_all_sent(&self) -> Result<()> {
+        let events = self.sent.iter().map(|message| Event::from_json(&message.body));
+        let events: Vec<_> = events.collect::<Result<_, _>>()?;
+        let wanted: BTreeSet<_> = events.iter().map(|event| event.id().to_owned()).collect();
+        let requests: BTreeSet<_> = events.iter().map(|event| event.request_id().to_owned()).collect();
+        let stored = until(|| async {
+            let stored = self.stored(&requests).await?;
+            Ok((stored.len() >= wanted.len()).then_some(stored))
+        });
+        let stored = stored.await.context("not all events are in the journal")?;
+        let distinct: BTreeSet<_> = stored.iter().cloned().collect();
+        ensure!(distinct.len() == stored.len(), "{} events are stored twice", stored.len() - distinct.len());
+        ensure!(distinct == wanted, "the journal holds other events than were sent");
+        Ok(())
+    }
+
+    /// The ids of all events of these requests, with repetitions.
+    async fn stored(&self, requests: &BTreeSet<String>) -> Result<Vec<String>> {
+        let reads = requests.iter().map(|request| async {
+            let events = self.journal.by_request(request, &ReadOptions::default());
+            events.map_ok(|event| event.id().to_owned()).try_collect::<Vec<_>>().await
+        });
+        let ids: Vec<Vec<String>> = stream::iter(reads).buffer_unordered(16).try_collect().await?;
+        Ok(ids.concat())
+    }
+}
+
+fn message(body: &str) -> Message {
+    Message { body: body.to_owned(), ..Message::default() }
+}
+
+/// Looks again until there is something, within [`PATIENCE`].
+async fn until<T, F: Future<Output = Result<Option<T>>>>(mut look: impl FnMut() -> F) -> Result<T> {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        ensure!(begun.elapsed() < PATIENCE, "waited {} s in vain", PATIENCE.as_secs());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

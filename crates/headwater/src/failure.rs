@@ -1,0 +1,111 @@
+//! What went wrong, as people read it: the error, its causes, then what to do about it.
+
+use std::{error::Error as StdError, io};
+
+use blueprint::configuration;
+use resource::Class;
+use serde_json::json;
+
+use crate::terminal::{BAD, FAINT, STRONG, paint};
+
+/// Prints `error` to standard error, as JSON where machines read.
+pub fn print(error: &anyhow::Error, json: bool) {
+    if json {
+        let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+        anstream::eprintln!("{}", json!({"error": causes[0], "causes": causes[1..], "help": help(error)}));
+        return;
+    }
+    anstream::eprintln!("{}", render(error));
+}
+
+/// The error, its causes and the help, one below the other.
+pub fn render(error: &anyhow::Error) -> String {
+    // A mistake in the configuration brings its own layout, with the file's lines.
+    if let Some(invalid) = error.downcast_ref::<configuration::Error>() {
+        return invalid.to_string().trim_end().to_owned();
+    }
+    let mut text = format!("{} {error}", paint(BAD, "error:"));
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if cause != last {
+            text.push_str(&format!("\n  {} {cause}", paint(FAINT, "because:")));
+        }
+        last = cause;
+    }
+    if let Some(help) = help(error) {
+        text.push_str(&format!("\n\n{} {help}", paint(STRONG, "help:")));
+    }
+    text
+}
+
+/// What to do about it, by what lies beneath.
+fn help(error: &anyhow::Error) -> Option<String> {
+    if let Some(local) = error.chain().find_map(|cause| cause.downcast_ref::<localstack::Error>()) {
+        return local.help();
+    }
+    let aws = error.chain().find_map(|cause| cause.downcast_ref::<resource::Error>())?;
+    match aws.class {
+        Class::Denied if aws.says("redential") || aws.says("ExpiredToken") || aws.says("security token") => {
+            Some(
+                "log in again (`aws sso login`), or set AWS_PROFILE or the environment's `profile`"
+                    .to_owned(),
+            )
+        }
+        Class::Denied => Some(format!(
+            "the credentials in use need the permission `{}`; run the command again once they have it, it goes on where \
+             it stopped",
+            aws.operation
+        )),
+        Class::RetryLater => Some("run the command again: it goes on where it stopped".to_owned()),
+        Class::Conflict => Some("wait until the other change is done, then run the command again".to_owned()),
+        Class::NotFound | Class::AlreadyExists | Class::Fatal => None,
+    }
+}
+
+/// Whether the reader of our output has gone away, which is no failure: `headwater query … | head`.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &(dyn StdError + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    error.chain().any(broken)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+    use resource::Error;
+
+    use super::*;
+
+    fn plain(error: &anyhow::Error) -> String {
+        anstream::adapter::strip_str(&render(error)).to_string()
+    }
+
+    #[test]
+    fn the_chain_is_printed_and_then_what_to_do() {
+        let said = "AccessDenied: User: arn:aws:iam::111111111111:user/ann is not authorized to perform: sqs:CreateQueue";
+        let denied = Error::new("sqs:CreateQueue", "stateful/event-queue", Class::Denied, said);
+        let expired = Error::new(
+            "sts:GetCallerIdentity",
+            "the credentials in use",
+            Class::Denied,
+            "ExpiredToken: The token is expired",
+        );
+        let busy = Error::new(
+            "dynamodb:UpdateTable",
+            "stateful/journal",
+            Class::RetryLater,
+            "waited 600 s for the table to become ACTIVE, in vain",
+        );
+        let all = [denied, expired, busy]
+            .map(|error| plain(&Err::<(), _>(error).context("the deploy of dev stopped").unwrap_err()));
+        insta::assert_snapshot!(all.join("\n\n---\n"));
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let error = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
+        assert!(is_closed_pipe(&error));
+    }
+}

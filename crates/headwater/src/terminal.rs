@@ -1,0 +1,143 @@
+//! What people read: styles, aligned columns, numbers, times, questions.
+
+use std::{
+    fmt::Display,
+    io::{self, BufRead, IsTerminal, Write},
+    time::Duration,
+};
+
+use anstyle::{AnsiColor, Style};
+
+/// Bold.
+pub const STRONG: Style = Style::new().bold();
+/// What is beside the point.
+pub const FAINT: Style = Style::new().dimmed();
+/// Success.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// A change, or something to look at.
+pub const WARNING: Style = AnsiColor::Yellow.on_default();
+/// Failure.
+pub const BAD: Style = AnsiColor::Red.on_default();
+
+/// Standard output, colours stripped where it is no terminal or the user wants none.
+///
+/// A reader that has gone away (`| head`) is no error of ours: the caller returns the [`io::Error`], and `main` ends quietly.
+pub fn out() -> impl Write {
+    anstream::stdout().lock()
+}
+
+/// `text` in `style`.
+pub fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Rows as aligned columns, two spaces apart. Cells may be styled: only what shows is counted.
+pub fn columns(rows: &[Vec<String>]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| shown(cell)).max();
+    let widths: Vec<_> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width - shown(cell) + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn shown(cell: &str) -> usize {
+    anstream::adapter::strip_str(cell).to_string().chars().count()
+}
+
+/// Text from elsewhere, made safe to print: control characters, which could drive the terminal, as their escapes.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let escape = c.is_control() && c != '\t';
+            let plain = (!escape).then_some(c);
+            let escaped = escape.then(|| c.escape_unicode()).into_iter().flatten();
+            plain.into_iter().chain(escaped)
+        })
+        .collect()
+}
+
+/// A time span as people say it: `340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
+pub fn duration(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0 => format!("{} ms", span.as_millis()),
+        1..60 => format!("{:.1} s", span.as_secs_f64()),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// `3 events`, `1 event`, `1,000 events`.
+pub fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number with its thousands apart: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Whether somebody can be asked.
+pub fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks on standard error and reads a line.
+///
+/// # Errors
+/// Where standard input or error cannot be used.
+pub fn ask(question: &str) -> io::Result<String> {
+    let mut stderr = anstream::stderr().lock();
+    write!(stderr, "{question} ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_align_whatever_is_styled() {
+        let rows = [
+            vec!["queue".to_owned(), paint(GOOD, "ok"), "x".to_owned()],
+            vec!["dlq".to_owned(), "3 waiting".to_owned(), String::new()],
+        ];
+        let plain = anstream::adapter::strip_str(&columns(&rows)).to_string();
+        assert_eq!(plain, "queue  ok         x\ndlq    3 waiting\n");
+    }
+
+    #[test]
+    fn spans_and_numbers_read_as_people_say_them() {
+        let spans =
+            [340, 4_200, 200_000, 7_500_000, 273_600_000].map(|ms| duration(Duration::from_millis(ms)));
+        assert_eq!(spans, ["340 ms", "4.2 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!((counted(1, "event"), counted(1000, "event")), ("1 event".into(), "1,000 events".into()));
+    }
+
+    #[test]
+    fn hostile_text_cannot_drive_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\u{a}c");
+    }
+}
