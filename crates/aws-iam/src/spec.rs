@@ -31,8 +31,11 @@ impl RoleSpec {
     ///
     /// The trust names the service alone, without `aws:SourceAccount` or `aws:SourceArn`: Lambda, the service that
     /// we make roles for, documents neither for its assumption of an execution role, and a condition on a key that
-    /// a request lacks denies it. The confused deputy cannot use the role all the same, since Lambda demands
-    /// `iam:PassRole`, within the role's account, of whoever hands it to a function.
+    /// a request lacks denies it. The confused deputy cannot use the role all the same: whoever hands it to a function
+    /// needs `iam:PassRole`, and a role cannot be passed across accounts.
+    ///
+    /// Sources: <https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html>,
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html>
     pub fn for_service(service: &str, scope: &Scope, description: &str) -> Self {
         let trust = Statement {
             action: vec!["sts:AssumeRole".to_owned()],

@@ -241,3 +241,12 @@ fn the_actions_are_exactly_the_operations_that_the_code_names() {
     assert!(count.keys().all(|name| listed.contains(name)), "{count:?}");
     assert!(listed.iter().all(|name| count[name] > 1), "listed, but never called: {count:?}");
 }
+
+#[test]
+fn a_role_is_never_made_anew() {
+    use resource::{Effect, Spec};
+    let effect = |field| RoleSpec::effect(field, &serde_json::Value::Null, &serde_json::Value::Null);
+    assert!(matches!(effect("path"), Effect::Refuse(_)));
+    assert_eq!(effect("assumeRolePolicyDocument.Statement"), Effect::Update);
+    assert_eq!(effect("policies.headwater.Statement"), Effect::Update);
+}

@@ -77,7 +77,7 @@ impl Family for Functions {
         IamAction::write("lambda:UpdateFunctionConfiguration"),
         IamAction::dependent(
             "iam:PassRole",
-            "https://docs.aws.amazon.com/lambda/latest/dg/access-control-identity-based.html",
+            "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
         ),
     ];
 
