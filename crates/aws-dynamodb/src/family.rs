@@ -109,7 +109,7 @@ fn found<T>(described: Result<Option<T>>) -> Result<Option<T>> {
 }
 
 /// What the table, one of its indexes or its encryption is still busy with.
-fn pending(table: &TableDescription) -> Option<String> {
+pub(crate) fn pending(table: &TableDescription) -> Option<String> {
     let status = table.table_status().filter(|status| **status != TableStatus::Active);
     let index = table
         .global_secondary_indexes()

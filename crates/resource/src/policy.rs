@@ -15,7 +15,9 @@ pub type Conditions = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
-    /// `2012-10-17`.
+    /// `2012-10-17`; `2008-10-17` where a document has none:
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html>
+    #[serde(default = "first_version")]
     pub version: String,
     /// The statements, in order.
     #[serde(deserialize_with = "one_or_many")]
@@ -114,6 +116,10 @@ impl<T> From<OneOrMany<T>> for Vec<T> {
     }
 }
 
+fn first_version() -> String {
+    "2008-10-17".to_owned()
+}
+
 fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Vec<T>, D::Error> {
     OneOrMany::deserialize(d).map(Into::into)
 }
@@ -174,6 +180,12 @@ mod tests {
         assert_eq!(serde_json::from_str::<PolicyDocument>(theirs).unwrap(), ours);
         let written = serde_json::to_string(&ours).unwrap();
         assert_eq!(serde_json::from_str::<PolicyDocument>(&written).unwrap(), ours);
+    }
+
+    #[test]
+    fn a_document_without_a_version_is_of_the_first() {
+        let read: PolicyDocument = serde_json::from_str(r#"{"Statement":{"Effect":"Allow"}}"#).unwrap();
+        assert_eq!(read.version, "2008-10-17");
     }
 
     #[test]

@@ -77,7 +77,11 @@ async fn a_table_of_that_name_that_is_being_deleted_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_table_that_is_not_seen_yet_is_waited_for() {
-    let faults = [("DescribeTable", not_there()), ("DescribeTable", not_there())];
+    let faults = [
+        ("DescribeTable", not_there()),
+        ("ListTagsOfResource", not_there()),
+        ("ListTagsOfResource", Reply::json(200, json!({"Tags": []}))),
+    ];
     let (made, script) = create(Dynamo::default().failing(faults), bare_spec()).await;
     assert_eq!(made.unwrap().owner, Owner::Us(key()));
     assert_eq!(mutations(&script), ["CreateTable"]);

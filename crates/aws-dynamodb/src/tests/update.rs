@@ -18,7 +18,7 @@ async fn update(from: &TableSpec, to: &TableSpec, faults: Vec<(&'static str, Rep
     let tables = Tables::new(&script.config());
     let silent = Progress::silent();
     let observed = tables.ensure(&scope(), &desired(from.clone()), None, &silent).await?;
-    assert_eq!(tables.survey(&scope()).await?, [observed.clone()]);
+    assert_eq!(tables.survey(&scope()).await?, std::slice::from_ref(&observed));
     let before = script.requests().len();
     state.lock().unwrap().faults = faults;
     let changed = tables.ensure(&scope(), &desired(to.clone()), Some(&observed), &silent).await?;
