@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::check;
@@ -104,15 +105,18 @@ impl<'de> Visitor<'de> for Node<'_> {
                 return Ok(Value::Number(number));
             };
             check::depth(self.depth).map_err(|rejection| self.refuse(rejection))?;
-            if object.contains_key(&key) {
-                return Err(self.refuse(Rejection::new(Problem::DuplicateKey).within(Segment::Key(key))));
-            }
-            match members.next_value_seed(self.child()) {
-                Ok(value) => object.insert(key, value),
-                Err(error) => {
-                    self.locate(|| Segment::Key(key));
-                    return Err(error);
+            match object.entry(key) {
+                Entry::Occupied(entry) => {
+                    let key = Segment::key(entry.key());
+                    return Err(self.refuse(Rejection::new(Problem::DuplicateKey).within(key)));
                 }
+                Entry::Vacant(entry) => match members.next_value_seed(self.child()) {
+                    Ok(value) => entry.insert(value),
+                    Err(error) => {
+                        self.locate(|| Segment::key(entry.key()));
+                        return Err(error);
+                    }
+                },
             };
         }
         Ok(Value::Object(object))

@@ -41,8 +41,8 @@ pub enum AppendError {
         /// How long the last call was waited for.
         waited: Duration,
     },
-    /// There was no time left to begin.
-    #[error("the deadline came before the first write to table {table}")]
+    /// The deadline came before the call could be made.
+    #[error("the deadline left no time to write to table {table}")]
     NoTime {
         /// The table.
         table: String,
@@ -172,8 +172,14 @@ pub(crate) fn verdict(error: &SdkError<BatchWriteItemError>) -> Verdict {
     }
 }
 
-/// A table whose keys are not the journal's refuses every item. AWS leaves nothing but the message to tell it by.
+/// A table whose keys are not the journal's, or whose name is none, refuses every item. AWS leaves nothing but the message
+/// to tell it by.
 fn is_about_the_table(message: Option<&str>) -> bool {
-    const PHRASES: [&str; 2] = ["does not match the schema", "Missing the key"];
+    const PHRASES: [&str; 4] = [
+        "does not match the schema",
+        "Missing the key",
+        "at 'tableName'",
+        "Map keys must satisfy constraint",
+    ];
     message.is_some_and(|message| PHRASES.iter().any(|phrase| message.contains(phrase)))
 }

@@ -142,7 +142,7 @@ async fn a_silent_dynamodb_is_given_up_at_the_deadline() {
     let shown = reason(&outcomes[0]);
     assert!(shown.starts_with("BatchWriteItem on table events gave no answer within"), "{shown}");
     let outcomes = append(&journal, &[event(0)], Duration::ZERO).await;
-    assert_eq!(reason(&outcomes[0]), "the deadline came before the first write to table events");
+    assert_eq!(reason(&outcomes[0]), "the deadline left no time to write to table events");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! One BatchWriteItem call, again and again until its items are stored, refused or out of time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,13 +128,17 @@ impl Write<'_> {
         written: &mut Written,
         output: BatchWriteItemOutput,
     ) {
-        let left: HashMap<_, _> = output.unprocessed_items.unwrap_or_default();
-        let left: HashSet<String> = left.into_values().flatten().filter_map(event_key).collect();
-        let (unprocessed, stored) = std::mem::take(positions)
-            .into_iter()
-            .partition(|&position| left.contains(self.events[position].key().as_str()));
-        *positions = unprocessed;
-        written.settled.extend(Vec::into_iter(stored).map(|position| (position, Fate::Stored)));
+        let unprocessed: Vec<_> =
+            output.unprocessed_items.unwrap_or_default().into_values().flatten().collect();
+        let count = unprocessed.len();
+        let keys: HashSet<String> = unprocessed.into_iter().filter_map(event_key).collect();
+        let is_left = |&position: &usize| count > 0 && keys.contains(self.events[position].key().as_str());
+        let (left, stored): (Vec<_>, Vec<_>) = positions.iter().partition(|position| is_left(position));
+        if left.len() == count {
+            *positions = left;
+            written.settled.extend(stored.into_iter().map(|position| (position, Fate::Stored)));
+        }
+        // Otherwise an item came back that was not sent so: all go again, which costs a write and loses nothing.
     }
 
     fn setback(&self, error: SdkError<BatchWriteItemError>) -> Setback {
