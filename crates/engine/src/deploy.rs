@@ -44,7 +44,7 @@ pub enum RunError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// There is more to do than was approved.
-    #[error("what is there or what is wanted changed since the plan was approved; none of its steps was begun:{}", listed(.0))]
+    #[error("there is more to do than was approved, so it is not done; plan again. What was not approved:{}", listed(.0))]
     Beyond(Vec<Difference>),
     /// The lease was not had.
     #[error(transparent)]
