@@ -50,7 +50,7 @@ pub enum RunError {
     #[error(transparent)]
     Lease(#[from] LeaseError),
     /// It was told to stop.
-    #[error("stopped before the first step was begun")]
+    #[error("told to stop, so no step was begun")]
     Interrupted,
 }
 
@@ -91,7 +91,7 @@ pub async fn deploy(run: &Run<'_>, mode: Mode, approved: &Plan) -> Result<Report
         Table::Missing if mode == Mode::Deploy => {
             let mut execution = run.execution(plan, observed);
             execution.run(is_deployments, run.guard(None, None)).await;
-            if !execution.is_done(is_deployments) {
+            if !execution.is_done(is_deployments) || run.stop.is_cancelled() {
                 // All other steps wait for it, so this skips them.
                 execution.run(|step| !is_deployments(step), run.guard(None, None)).await;
                 return Ok(report(Vec::new(), execution));
@@ -99,7 +99,8 @@ pub async fn deploy(run: &Run<'_>, mode: Mode, approved: &Plan) -> Result<Report
             first = execution.finish().0;
         }
         Table::Missing => {
-            run.reporter.warn("the deployments table is missing, so this run has neither lease nor history");
+            run.reporter
+                .warn("there is no usable deployments table, so this run has neither lease nor history");
             let mut execution = run.execution(plan, observed);
             execution.run(|_| true, run.guard(None, None)).await;
             return Ok(report(first, execution));
@@ -146,7 +147,7 @@ impl Run<'_> {
         }
     }
 
-    /// A table that was left half made is missing as well; one that is busy with a change can be read.
+    /// A table that was left half made cannot hold it either; one that is busy with a change can be read.
     async fn table(&self, observed: &Survey) -> Table {
         let mut nodes = self.graph.nodes().filter(|node| node.key.stack() == Key::DEPLOYMENTS);
         let states: Vec<_> =

@@ -122,7 +122,7 @@ impl Lab {
         propose(graph, &self.families, mode).await.unwrap()
     }
 
-    /// Plans, approves and deploys; the process is killed where the cloud says so, or after an hour without end.
+    /// Plans, approves and deploys; the process is killed where the cloud says so, or after five minutes without end.
     pub(crate) async fn run(&self, graph: &Graph, mode: Mode) -> Ended {
         let process = self.next_process();
         let work = async {
@@ -133,7 +133,7 @@ impl Lab {
             biased;
             result = work => Some(result),
             () = self.cloud.killed() => None,
-            () = sleep(Duration::from_secs(3600)) => None,
+            () = sleep(Duration::from_secs(300)) => None,
         }
     }
 

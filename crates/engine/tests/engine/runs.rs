@@ -97,9 +97,21 @@ async fn a_run_that_is_told_to_stop_while_it_makes_the_deployments_table_begins_
     let lab = Lab::new();
     let call = first_call("Create", "deployments/table").await;
     let (ended, _) = lab.run_with(&graph(), Mode::Deploy, call, Fault::Stop).await;
-    let report = ended.unwrap();
-    assert!(matches!(report, Err(RunError::Interrupted)), "{report:?}");
+    let report = ended.unwrap().unwrap();
+    let done = report.steps.iter().filter(|report| matches!(report.result, StepResult::Done)).count();
+    assert_eq!((report.outcome, done, report.steps.len()), (Outcome::Interrupted, 1, 8));
     assert_eq!(lab.cloud.world().all().count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_told_to_stop_while_it_observes_changes_nothing() {
+    let lab = Lab::deployed(&graph()).await;
+    let wanted = graph_with("ingest/queue", "days", json!(5));
+    let approved = lab.plan(&wanted, Mode::Deploy).await;
+    lab.cloud.arm(0, Fault::Stop);
+    let stopped = lab.apply(&wanted, Mode::Deploy, &approved).await;
+    assert!(matches!(stopped, Err(RunError::Interrupted)), "{stopped:?}");
+    assert_eq!(lab.cloud.mutations(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +194,7 @@ async fn a_destroy_without_the_deployments_table_runs_and_warns() {
     let report = lab.run(&graph(), mode).await.unwrap().unwrap();
     assert_eq!((report.outcome, lab.cloud.world().all().count()), (Outcome::Succeeded, 0));
     let warnings: Vec<_> = lab.log.entries("warning").into_iter().map(|entry| entry.text).collect();
-    assert_eq!(warnings, ["the deployments table is missing, so this run has neither lease nor history"]);
+    assert_eq!(warnings, ["there is no usable deployments table, so this run has neither lease nor history"]);
 }
 
 #[tokio::test(start_paused = true)]
