@@ -9,6 +9,8 @@
 //! - Others take an expired lease only [`Settings::skew`] after the time in the row, which holds as long as the two
 //!   hosts' clocks are no further apart than that; or at once where its process is known to be dead.
 
+mod error;
+
 use std::{
     future::Future,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -16,12 +18,12 @@ use std::{
 };
 
 use resource::{Class, DeploymentStore, Lease, Swap};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::settings::{Settings, millis};
+pub use error::{LeaseError, Loss};
 
 /// How often taking or releasing a lease is tried while its store answers with errors.
 const ATTEMPTS: usize = 3;
@@ -37,54 +39,6 @@ pub struct Caller {
     pub process: u32,
     /// The commit that it runs from, where that is known.
     pub commit: Option<String>,
-}
-
-/// A lease that was not had.
-#[derive(Debug, thiserror::Error)]
-pub enum LeaseError {
-    /// Another run has it.
-    #[error("another run is changing this environment: {}", described(.0))]
-    Held(Box<Lease>),
-    /// Its store did not answer.
-    #[error("the environment's lease could not be taken")]
-    Unavailable(#[source] resource::Error),
-}
-
-/// How a lease was lost.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Loss {
-    /// Another run has it.
-    #[error("another run took over this environment's lease: {}", described(.0))]
-    Taken(Box<Lease>),
-    /// Its row is gone.
-    #[error("this environment's lease was deleted while the run held it")]
-    Gone,
-    /// Its time is over without it having been renewed.
-    #[error(
-        "this environment's lease could not be renewed in time (store out of reach, or machine suspended)"
-    )]
-    Expired,
-}
-
-fn described(lease: &Lease) -> String {
-    let commit = lease.commit.as_ref().map(|commit| format!(" of commit {commit}")).unwrap_or_default();
-    format!(
-        "{}{commit} by {} (process {}) since {}; its lease ends at {} unless it is renewed",
-        lease.command,
-        lease.holder,
-        lease.process,
-        rfc3339(lease.taken_at_millis),
-        rfc3339(lease.expires_at_millis)
-    )
-}
-
-/// A time in milliseconds since the Unix epoch, as RFC 3339 to the second.
-fn rfc3339(epoch_millis: u64) -> String {
-    i64::try_from(epoch_millis / 1000)
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| format!("{epoch_millis} ms after 1970"))
 }
 
 /// A lease that this run has taken.
