@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, io::Write, time::Duration};
 use anyhow::{Context, Result, bail};
 use aws_env::At;
 use event::dead_letter::{Cause, DeadLetter};
+use futures::{StreamExt, TryStreamExt, stream};
 use resource::Error;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -19,8 +20,10 @@ use crate::{
 
 /// How long a message is hidden while it is listed or moved.
 const HIDDEN: Duration = Duration::from_secs(120);
-/// The most messages that are listed; `redrive` moves all of them.
-const LISTED: usize = 1_000;
+/// The most messages that are listed, or that a round of moving takes.
+const AT_A_TIME: usize = 1_000;
+/// How many messages are moved at once.
+const AT_ONCE: usize = 16;
 
 /// Runs `redrive`.
 ///
@@ -52,24 +55,29 @@ pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// What is in the dead-letter queue now, at most [`LISTED`] messages. They are shown to others again afterwards.
+/// What is in the dead-letter queue now, at most [`AT_A_TIME`] messages. They are shown to others again afterwards.
 ///
 /// # Errors
 /// SQS refuses.
 pub async fn list(dead: &Queue) -> Result<Vec<Received>> {
+    let mut messages = receive_all(dead).await?;
+    dead.release(&messages).await?;
+    messages.sort_by_key(|message| message.sent_at_millis);
+    Ok(messages)
+}
+
+/// Receives until nothing new comes, at most [`AT_A_TIME`] messages, each once.
+async fn receive_all(dead: &Queue) -> Result<Vec<Received>> {
     let mut messages: BTreeMap<String, Received> = BTreeMap::new();
-    while messages.len() < LISTED {
-        let batch = dead.receive(HIDDEN).await?;
+    while messages.len() < AT_A_TIME {
         let known = messages.len();
+        let batch = dead.receive(HIDDEN).await?;
         messages.extend(batch.into_iter().map(|message| (message.id.clone(), message)));
         if messages.len() == known {
             break;
         }
     }
-    let mut messages: Vec<_> = messages.into_values().collect();
-    dead.release(&messages).await?;
-    messages.sort_by_key(|message| message.sent_at_millis);
-    Ok(messages)
+    Ok(messages.into_values().collect())
 }
 
 /// Who moves the messages, and how many they are.
@@ -118,7 +126,7 @@ pub async fn redrive(dead: &Queue, queue: &Queue) -> Result<Moved> {
         .at("sqs:StartMessageMoveTask", dead.url());
     match started {
         Ok(_) => Ok(Moved::BySqs(waiting)),
-        Err(error) if is_missing(&error) => Ok(Moved::ByUs(move_all(dead, queue).await?)),
+        Err(error) if is_missing(&error) => Ok(Moved::ByUs(move_all(dead, queue, waiting).await?)),
         Err(error) => Err(error).context("the messages were not moved"),
     }
 }
@@ -130,25 +138,31 @@ fn is_missing(error: &Error) -> bool {
         .any(|said| error.says(said))
 }
 
-async fn move_all(dead: &Queue, queue: &Queue) -> Result<u64> {
+/// Moves as many messages as there are now. Each round takes its messages before it moves any, so that one which comes
+/// straight back, rejected again, is not moved in a circle.
+async fn move_all(dead: &Queue, queue: &Queue, there: u64) -> Result<u64> {
     let mut moved = 0;
-    loop {
-        let batch = dead.receive(HIDDEN).await?;
-        if batch.is_empty() {
-            return Ok(moved);
+    while moved < there {
+        let messages = receive_all(dead).await?;
+        if messages.is_empty() {
+            break;
         }
-        for message in batch {
-            let original = match DeadLetter::from_message(&message.message) {
-                Ok(Some(letter)) => letter.original,
-                Ok(None) | Err(_) => message.message.clone(),
-            };
-            if let Some(refused) = queue.send(&[original]).await?.first() {
-                bail!("message {} stays in the dead-letter queue: {refused}", message.id);
-            }
-            dead.delete(&[message]).await?;
-            moved += 1;
-        }
+        let moves = messages.iter().map(|message| move_one(dead, queue, message));
+        stream::iter(moves).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        moved += messages.len() as u64;
     }
+    Ok(moved)
+}
+
+async fn move_one(dead: &Queue, queue: &Queue, message: &Received) -> Result<()> {
+    let original = match DeadLetter::from_message(&message.message) {
+        Ok(Some(letter)) => letter.original,
+        Ok(None) | Err(_) => message.message.clone(),
+    };
+    if let Some(refused) = queue.send(&[original]).await?.first() {
+        bail!("message {} stays in the dead-letter queue: {refused}", message.id);
+    }
+    dead.delete(std::slice::from_ref(message)).await
 }
 
 fn print(run: &Run, messages: &[Received]) -> Result<()> {
