@@ -42,8 +42,8 @@ pub enum ConnectError {
     NotLoopback(Url),
     /// A local environment with credentials that may be real.
     #[error(
-        "the environment is local, but the credentials in use (access key {0}…) are no dummies; unset AWS_PROFILE \
-         and AWS_ACCESS_KEY_ID, or set AWS_ACCESS_KEY_ID=test and AWS_SECRET_ACCESS_KEY=test"
+        "the environment is local, but AWS_ACCESS_KEY_ID ({0}…) is no dummy; unset it for this command, or set \
+         AWS_ACCESS_KEY_ID=test and AWS_SECRET_ACCESS_KEY=test"
     )]
     RealCredentials(String),
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 /// Event sourcing on AWS: provision it, feed it, read it.
 ///
@@ -116,7 +116,7 @@ pub struct Send {
 
 /// Arguments of `query`.
 #[derive(Debug, Args)]
-#[group(id = "by", required = true, multiple = false, args = ["request", "type", "source"])]
+#[command(group(ArgGroup::new("by").required(true).args(["request", "type", "source"])))]
 pub struct Query {
     /// All events of this request.
     #[arg(long, value_name = "ID")]
@@ -229,13 +229,31 @@ pub struct History {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, error::ErrorKind};
 
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_query_asks_by_one_thing_and_narrows_it_by_any() {
+        let parse =
+            |words: &str| Cli::try_parse_from(words.split(' ')).map(drop).map_err(|error| error.kind());
+        let narrowed = "headwater query --type T --since 1h --until 5m --limit 2 --newest";
+        assert_eq!(parse(narrowed), Ok(()));
+        assert_eq!(parse("headwater query --limit 2"), Err(ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse("headwater query --type T --source S"), Err(ErrorKind::ArgumentConflict));
+    }
+
+    #[test]
+    fn a_query_takes_one_of_request_type_and_source_with_any_other_option() {
+        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
+        assert!(parses("headwater query --type T --limit 3 --newest --since 1m --json"));
+        assert!(!parses("headwater query --type T --source S"));
+        assert!(!parses("headwater query --limit 3"));
     }
 
     #[test]

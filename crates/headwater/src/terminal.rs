@@ -26,9 +26,10 @@ pub fn out() -> impl Write {
     anstream::stdout().lock()
 }
 
-/// `text` in `style`.
+/// `text` in `style`; of nothing, nothing.
 pub fn paint(style: Style, text: impl Display) -> String {
-    format!("{style}{text}{style:#}")
+    let text = text.to_string();
+    if text.is_empty() { text } else { format!("{style}{text}{style:#}") }
 }
 
 /// Rows as aligned columns, two spaces apart. Cells may be styled: only what shows is counted.

@@ -66,7 +66,9 @@ impl Run {
     /// Nobody can be asked: then the option that says yes beforehand is named.
     pub fn confirm(&self, question: &str) -> Result<bool> {
         if !terminal::is_interactive() {
-            bail!("nobody is there to be asked «{question}»; pass `--yes` to go on without");
+            bail!(
+                "there is no terminal on which to ask \"{question}\"; pass `--yes` to answer it beforehand"
+            );
         }
         let answer = terminal::ask(&format!("{question} [y/N]"))?;
         Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
