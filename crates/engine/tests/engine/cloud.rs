@@ -8,7 +8,10 @@ use std::{
 
 use resource::{Class, Deployment, Error, Kind, Lease, Owner};
 use serde_json::Value;
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) type Fields = BTreeMap<String, Value>;
@@ -74,6 +77,7 @@ pub(crate) struct Call {
     pub(crate) operation: &'static str,
     pub(crate) of: String,
     pub(crate) mutating: bool,
+    pub(crate) at: Instant,
 }
 
 /// The cloud; clones are the same one.
@@ -135,7 +139,7 @@ impl Cloud {
         let (fault, result) = {
             let mut world = self.world();
             let number = world.calls.len();
-            world.calls.push(Call { operation, of: of.to_owned(), mutating });
+            world.calls.push(Call { operation, of: of.to_owned(), mutating, at: Instant::now() });
             let fault = world.fault.filter(|(call, _)| *call == number).map(|(_, fault)| fault);
             let result = fault.is_none_or(Fault::takes_effect).then(|| effect(&mut world));
             (fault, result)

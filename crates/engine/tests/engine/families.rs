@@ -180,7 +180,10 @@ impl<M: Model> Family for Things<M> {
             }
             world.delete(&M::KIND, &seen.id, M::STRICT)
         };
-        self.0.call("Delete", &seen.id, true, delete).await
+        self.0.call("Delete", &seen.id, true, delete).await?;
+        let seconds = seen.spec.0.get("secondsToDelete").and_then(Value::as_u64).unwrap_or_default();
+        sleep(Duration::from_secs(seconds)).await;
+        Ok(())
     }
 
     async fn find(&self, _: &Scope, id: &str) -> Result<Option<Observed<AnyFields>>> {

@@ -98,7 +98,7 @@ async fn a_lease_is_renewed_for_as_long_as_a_step_takes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_suspended_owner_whose_lease_was_taken_begins_no_further_step() {
-    let (lab, wanted) = slow_first_step().await;
+    let (lab, wanted) = slow_first_step(40).await;
     let suspended = async {
         sleep(Duration::from_secs(30)).await;
         // The machine sleeps: the wall clock goes on, the monotonic one does not, and another run takes over.
@@ -114,8 +114,24 @@ async fn a_suspended_owner_whose_lease_was_taken_begins_no_further_step() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_that_was_suspended_for_longer_than_its_lease_begins_no_further_step_though_nobody_took_it()
+{
+    let (lab, wanted) = slow_first_step(6).await;
+    let suspended = async {
+        // After the renewal at 20 s, before the step ends and long before the next renewal.
+        sleep(Duration::from_secs(22)).await;
+        lab.ahead.fetch_add(600_000, Ordering::SeqCst);
+    };
+    let (report, ()) = tokio::join!(lab.run_elsewhere(&wanted, Mode::Deploy), suspended);
+    assert_eq!(report.unwrap().lost, Some(Loss::Expired));
+    let told = |what| lab.log.entries(what).len();
+    assert_eq!((told("started"), told("finished")), (1, 1));
+    assert_eq!(lab.cloud.world().lease, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_lease_ends_the_steps_in_flight_and_says_who_took_it() {
-    let (lab, wanted) = slow_first_step().await;
+    let (lab, wanted) = slow_first_step(40).await;
     let taken = async {
         sleep(Duration::from_secs(30)).await;
         let taken = Lease {
@@ -132,7 +148,7 @@ async fn a_lost_lease_ends_the_steps_in_flight_and_says_who_took_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_that_cannot_renew_ends_by_its_own_deadline() {
-    let (lab, wanted) = slow_first_step().await;
+    let (lab, wanted) = slow_first_step(40).await;
     let cut_off = async {
         sleep(Duration::from_secs(30)).await;
         // The store is out of reach.
@@ -155,7 +171,7 @@ async fn an_owner_that_cannot_renew_ends_by_its_own_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_reply_to_any_swap_of_a_long_run_changes_nothing() {
     let calls = {
-        let (lab, wanted) = slow_first_step().await;
+        let (lab, wanted) = slow_first_step(40).await;
         lab.run_elsewhere(&wanted, Mode::Deploy).await.unwrap();
         let world = lab.cloud.world();
         let swaps = world.calls.iter().enumerate().filter(|(_, call)| call.operation == "SwapLease");
@@ -163,7 +179,7 @@ async fn a_lost_reply_to_any_swap_of_a_long_run_changes_nothing() {
     };
     for fault in [Fault::FailBefore, Fault::FailAfter, Fault::HangBefore, Fault::HangAfter] {
         for &call in &calls {
-            let (lab, wanted) = slow_first_step().await;
+            let (lab, wanted) = slow_first_step(40).await;
             lab.cloud.arm(call, fault);
             let report = lab.run_elsewhere(&wanted, Mode::Deploy).await.unwrap();
             assert!(lab.cloud.disarm());
@@ -173,14 +189,14 @@ async fn a_lost_reply_to_any_swap_of_a_long_run_changes_nothing() {
     }
 }
 
-/// An environment whose next deploy has a first step of minutes, and others after it.
-async fn slow_first_step() -> (Lab, resource::Graph) {
+/// An environment whose next deploy has a first step of five seconds for each time that it is `busy`, and others after it.
+async fn slow_first_step(busy: u32) -> (Lab, resource::Graph) {
     let lab = Lab::deployed(&graph()).await;
     let wanted = graph_with("ingest/failures", "days", json!(7));
     let mut world = lab.cloud.world();
     for thing in world.things.values_mut().flatten() {
         match thing.id.as_str() {
-            "headwater-dev-failures" => thing.busy = 40,
+            "headwater-dev-failures" => thing.busy = busy,
             "headwater-dev-queue" | "headwater-dev-role" => {
                 thing.fields.insert("odd".into(), json!(true));
             }
