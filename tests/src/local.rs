@@ -1,0 +1,152 @@
+//! An environment on an emulator of its own, and what a deploy does to it.
+
+use std::{fs, path::Path, sync::Arc};
+
+use anyhow::{Context, Result, bail, ensure};
+use aws_env::Calls;
+use engine::{Mode, Report};
+use headwater::{
+    Run, cli::Target, commands::deploy, packages::Packages, progress::Silent, session::Session,
+    workbench::Workbench,
+};
+use localstack::{Backend, Embedded, Emulator};
+use resource::{Graph, Key, Node, Outcome, Plan};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::program;
+
+/// The environment `local` on an emulator that ends with this value.
+pub struct Local {
+    /// The emulator.
+    pub emulator: Emulator,
+    /// The environment, its blueprint, and the families that make it so.
+    pub bench: Workbench,
+    /// The calls that `bench` makes.
+    pub calls: Calls,
+    /// Where the program finds environment, emulator and packages.
+    pub target: Target,
+    directory: TempDir,
+}
+
+impl Local {
+    /// Starts an emulator, with a configuration file that holds `knobs`. Nothing is deployed yet.
+    ///
+    /// # Errors
+    /// The functions cannot be packaged, the emulator does not start, or the knobs are wrong.
+    pub async fn start(knobs: &str) -> Result<Self> {
+        Self::on(Embedded::new(localstack::home()), knobs).await
+    }
+
+    /// The same on an emulator that evaluates IAM's policies, those of the function's role too.
+    ///
+    /// # Errors
+    /// As [`Local::start`].
+    pub async fn start_with_auth(knobs: &str) -> Result<Self> {
+        Self::on(Embedded { auth: true, ..Embedded::new(localstack::home()) }, knobs).await
+    }
+
+    async fn on(emulator: Embedded, knobs: &str) -> Result<Self> {
+        let packages = program::packages().await?;
+        let emulator = Emulator::start(Backend::Embedded(emulator), &|_| ()).await?;
+        let directory = tempfile::tempdir()?;
+        let config = directory.path().join("headwater.toml");
+        fs::write(&config, knobs)?;
+        let target = Target {
+            env: "local".to_owned(),
+            endpoint_url: Some(emulator.endpoint().to_string()),
+            config,
+            packages: Some(packages),
+        };
+        let (bench, calls) = open(&target).await?;
+        Ok(Self { emulator, bench, calls, target, directory })
+    }
+
+    /// A directory that goes with this value.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Opens the environment anew, with another configuration file.
+    ///
+    /// # Errors
+    /// The knobs are wrong.
+    pub async fn reconfigure(&mut self, knobs: &str) -> Result<()> {
+        fs::write(&self.target.config, knobs)?;
+        (self.bench, self.calls) = open(&self.target).await?;
+        Ok(())
+    }
+
+    /// Takes every node from the blueprint that `keep` does not name, as a later version of the code might.
+    ///
+    /// # Errors
+    /// A node that is kept depends on one that is not.
+    pub fn keep_only(&mut self, keep: impl Fn(&Key) -> bool) -> Result<()> {
+        let graph = &self.bench.graph;
+        let kept: Vec<Node> = graph.nodes().filter(|node| keep(&node.key)).cloned().collect();
+        self.bench.graph = Graph::new(graph.scope.clone(), graph.packages.clone(), kept)?;
+        Ok(())
+    }
+
+    /// What a deploy would do.
+    ///
+    /// # Errors
+    /// The environment cannot be observed, or the plan is refused.
+    pub async fn plan(&self) -> Result<Plan> {
+        self.bench.plan(Mode::Deploy).await
+    }
+
+    /// Deploys.
+    ///
+    /// # Errors
+    /// A step fails: the error is its.
+    pub async fn deploy(&self) -> Result<Report> {
+        self.apply(Mode::Deploy).await
+    }
+
+    /// Destroys the stateless stacks, or all of them.
+    ///
+    /// # Errors
+    /// A step fails: the error is its.
+    pub async fn destroy(&self, include_stateful: bool) -> Result<Report> {
+        self.apply(Mode::Destroy { include_stateful }).await
+    }
+
+    async fn apply(&self, mode: Mode) -> Result<Report> {
+        let plan = self.bench.plan(mode).await?;
+        let run = Run { target: self.target.clone(), json: false, stop: CancellationToken::new() };
+        let report = deploy::execute_with(&self.bench, &run, mode, &plan, Arc::new(Silent)).await;
+        if let Err(died) = self.emulator.check() {
+            return Err(died).context("the emulator died");
+        }
+        let report = report?;
+        if let Some((step, error)) = report.failures().next() {
+            bail!("{}: {}", step.key, deploy::chain(error));
+        }
+        ensure!(report.outcome == Outcome::Succeeded, "the run ended as {:?}", report.outcome);
+        Ok(report)
+    }
+
+    /// The physical name of a resource.
+    pub fn name(&self, suffix: &str) -> String {
+        self.bench.session.scope.physical_name(suffix)
+    }
+
+    /// The keys of all that the environment has, sorted.
+    ///
+    /// # Errors
+    /// It cannot be observed.
+    pub async fn keys(&self) -> Result<Vec<String>> {
+        let survey = self.bench.survey().await?;
+        let mut keys: Vec<_> = survey.ours().map(|(_, key, _)| key.to_string()).collect();
+        keys.sort();
+        Ok(keys)
+    }
+}
+
+async fn open(target: &Target) -> Result<(Workbench, Calls)> {
+    let mut session = Session::open(target).await?;
+    let (sdk, calls) = Calls::watch(&session.sdk);
+    session.sdk = sdk;
+    Ok((Workbench::of(session, &Packages::load(target.packages.as_deref())?)?, calls))
+}

@@ -1,0 +1,198 @@
+//! Headwater as its users run it: the zips that `cargo xtask package` makes, and the program.
+
+use std::{
+    env,
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
+    sync::OnceCell,
+};
+
+use crate::Local;
+
+/// A program that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// What it wrote to standard output.
+    pub stdout: String,
+    /// What it wrote to standard error.
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Its standard output as one JSON document.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("no JSON came:\n{self}"))
+    }
+
+    /// The same, if it ended with that code.
+    ///
+    /// # Errors
+    /// It ended with another: the error shows what it wrote.
+    pub fn expect(self, code: i32) -> Result<Self> {
+        ensure!(self.code == Some(code), "exit code {:?}, not {code}:\n{self}", self.code);
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.stdout, self.stderr)
+    }
+}
+
+/// A program that runs. It is killed when this value is dropped.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+    stderr: Lines<BufReader<ChildStderr>>,
+    said: String,
+}
+
+impl Started {
+    /// Its process id.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn id(&self) -> Result<u32> {
+        self.child.id().context("the program has ended")
+    }
+
+    /// The next line of its standard error; none when it has closed it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn next_line(&mut self) -> Result<Option<String>> {
+        let line = self.stderr.next_line().await?;
+        self.said.extend(line.iter().flat_map(|line| [line, "\n"]));
+        Ok(line)
+    }
+
+    /// Kills it, as the machine under it may.
+    ///
+    /// # Errors
+    /// It cannot be.
+    pub async fn kill(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub async fn end(mut self) -> Result<Ended> {
+        while self.next_line().await?.is_some() {}
+        let output = self.child.wait_with_output().await?;
+        let stdout = String::from_utf8(output.stdout)?;
+        Ok(Ended { code: output.status.code(), stdout, stderr: self.said })
+    }
+}
+
+impl Local {
+    /// Runs `headwater` to its end, without a terminal.
+    ///
+    /// # Errors
+    /// It cannot be built or run.
+    pub async fn headwater(&self, arguments: &[&str]) -> Result<Ended> {
+        self.headwater_with(arguments, "").await
+    }
+
+    /// The same, with something on its standard input.
+    ///
+    /// # Errors
+    /// It cannot be built or run.
+    pub async fn headwater_with(&self, arguments: &[&str], input: &str) -> Result<Ended> {
+        let mut started = self.spawn_headwater(arguments).await?;
+        let mut stdin = started.child.stdin.take().context("the program has no standard input")?;
+        // One that does not read its input may have ended before it is written.
+        let _ = stdin.write_all(input.as_bytes()).await;
+        drop(stdin);
+        started.end().await
+    }
+
+    /// Starts `headwater`, without a terminal.
+    ///
+    /// # Errors
+    /// It cannot be built or run.
+    pub async fn spawn_headwater(&self, arguments: &[&str]) -> Result<Started> {
+        let mut child = Command::new(headwater().await?)
+            .args(arguments)
+            .env_clear()
+            .envs(["PATH", "HOME", "LANG"].iter().filter_map(|name| Some((name, env::var_os(name)?))))
+            .env("HEADWATER_CONFIG", &self.target.config)
+            .envs(self.target.packages.iter().map(|packages| ("HEADWATER_PACKAGES", packages)))
+            .envs(self.target.endpoint_url.iter().map(|url| ("AWS_ENDPOINT_URL", url)))
+            .current_dir(self.directory())
+            .kill_on_drop(true)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stderr = child.stderr.take().context("the program has no standard error")?;
+        Ok(Started { child, stderr: BufReader::new(stderr).lines(), said: String::new() })
+    }
+}
+
+/// The directory of the functions' zips, made once a run: that of `HEADWATER_PACKAGES` where it is set.
+///
+/// # Errors
+/// They cannot be made: the error shows what cargo said.
+pub(crate) async fn packages() -> Result<PathBuf> {
+    static MADE: OnceCell<PathBuf> = OnceCell::const_new();
+    let made = MADE.get_or_try_init(|| async {
+        if let Some(set) = env::var_os("HEADWATER_PACKAGES") {
+            return Ok(PathBuf::from(set));
+        }
+        cargo(&["xtask", "package", "--host"]).await?;
+        anyhow::Ok(localstack::home().join("packages").join("host"))
+    });
+    made.await.cloned()
+}
+
+/// The program, built once a run as `cargo xtask` builds it: for the whole workspace, which has its dependencies built
+/// already.
+async fn headwater() -> Result<PathBuf> {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    let built = BUILT.get_or_try_init(|| async {
+        let said = cargo(&["build", "--workspace", "--bin", "headwater", "--message-format=json"]).await?;
+        let artifacts = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut executables =
+            artifacts.filter_map(|artifact| Some(artifact["executable"].as_str()?.to_owned()));
+        anyhow::Ok(PathBuf::from(executables.next().context("cargo built no program")?))
+    });
+    built.await.cloned()
+}
+
+/// Runs cargo in the workspace, on the target directory that this program lies in, and returns what it wrote. Cargo's
+/// lock keeps it from disturbing another that builds there.
+async fn cargo(arguments: &[&str]) -> Result<String> {
+    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let home = localstack::home();
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .envs(home.parent().map(|target| ("CARGO_TARGET_DIR", target)))
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("could not run cargo")?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        bail!("`cargo {}` failed ({}):\n{words}", arguments.join(" "), output.status);
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
