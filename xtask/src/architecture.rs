@@ -30,15 +30,13 @@ impl Architecture {
         cfg!(target_os = "linux") && Self::of_host() == Some(self)
     }
 
-    /// What `ingest.architecture` says for an environment, arm64 where it says nothing. A configuration that cannot be
-    /// read counts as silent: `headwater` reads it with care and says what is wrong with it.
-    pub(crate) fn of_environment(configuration: &Path, environment: &str) -> Self {
-        let text = std::fs::read_to_string(configuration).unwrap_or_default();
-        let table: toml::Table = toml::from_str(&text).unwrap_or_default();
-        let named = table.get("environments").and_then(|environments| {
-            environments.get(environment)?.get("ingest")?.get("architecture")?.as_str()
-        });
-        named.and_then(|named| Self::from_str(named, false).ok()).unwrap_or(Self::Arm64)
+    /// What `ingest.architecture` says for an environment, arm64 where it says nothing. None where the configuration
+    /// or the environment is missing or cannot be read: `headwater` reads it with care and says what is wrong with it.
+    pub(crate) fn of_environment(configuration: &Path, environment: &str) -> Option<Self> {
+        let table: toml::Table = toml::from_str(&std::fs::read_to_string(configuration).ok()?).ok()?;
+        let environment = table.get("environments")?.get(environment)?;
+        let named = environment.get("ingest").and_then(|ingest| ingest.get("architecture"));
+        named.map_or(Some(Self::Arm64), |named| Self::from_str(named.as_str()?, false).ok())
     }
 }
 
@@ -59,13 +57,15 @@ mod tests {
     fn an_environments_architecture_is_read_from_the_configuration() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("headwater.toml");
-        std::fs::write(&file, "[environments.dev.ingest]\narchitecture = \"x86-64\"\n[environments.prod]\n")
-            .unwrap();
-        assert_eq!(Architecture::of_environment(&file, "dev"), Architecture::X86_64);
-        assert_eq!(Architecture::of_environment(&file, "prod"), Architecture::Arm64);
-        assert_eq!(Architecture::of_environment(&file, "none"), Architecture::Arm64);
+        let text = "[environments.dev.ingest]\narchitecture = \"x86-64\"\n[environments.prod]\n[environments.odd]\n\
+                    ingest.architecture = \"z80\"\n";
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(Architecture::of_environment(&file, "dev"), Some(Architecture::X86_64));
+        assert_eq!(Architecture::of_environment(&file, "prod"), Some(Architecture::Arm64));
+        assert_eq!(Architecture::of_environment(&file, "odd"), None);
+        assert_eq!(Architecture::of_environment(&file, "missing"), None);
         std::fs::write(&file, "not = [toml").unwrap();
-        assert_eq!(Architecture::of_environment(&file, "dev"), Architecture::Arm64);
+        assert_eq!(Architecture::of_environment(&file, "dev"), None);
     }
 
     #[test]

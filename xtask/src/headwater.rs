@@ -109,7 +109,7 @@ impl Passed {
                     .or_else(|| variable("HEADWATER_CONFIG"))
                     .map_or_else(|| PathBuf::from("headwater.toml"), PathBuf::from);
                 let name = name.to_string_lossy();
-                Some(Platform::Lambda(Architecture::of_environment(&configuration, &name)))
+                Architecture::of_environment(&configuration, &name).map(Platform::Lambda)
             }
         }
     }
@@ -149,7 +149,8 @@ mod tests {
     fn an_environment_in_aws_packages_for_lambda() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("headwater.toml");
-        std::fs::write(&file, "[environments.dev.ingest]\narchitecture = \"x86-64\"\n").unwrap();
+        std::fs::write(&file, "[environments.dev.ingest]\narchitecture = \"x86-64\"\n[environments.prod]\n")
+            .unwrap();
         let file = file.to_str().unwrap();
         let x86_64 = Some(Platform::Lambda(Architecture::X86_64));
         assert_eq!(platform("plan", &["--env", "dev", "--config", file]), x86_64);
@@ -159,6 +160,7 @@ mod tests {
 
     #[test]
     fn nothing_is_packaged_that_is_not_needed() {
+        assert_eq!(platform("plan", &["--env", "dev", "--config", "none.toml"]), None);
         assert_eq!(platform("query", &["--env", "dev", "--type", "T"]), None);
         assert_eq!(platform("deploy", &["--help"]), None);
         assert_eq!(platform("deploy", &["--packages", "elsewhere"]), None);

@@ -85,9 +85,40 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
 mod tests {
     use super::*;
 
+    const README: &str = include_str!("../../README.md");
+    const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
+    const CONTRIBUTING: &str = include_str!("../../CONTRIBUTING.md");
+
     #[test]
     fn the_command_line_is_consistent() {
         command_line().debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_the_documents_name_is_one() {
+        for document in [README, CONTRIBUTING] {
+            for rest in document.split("cargo xtask ").skip(1) {
+                let end = rest.find(['\n', '`', '#', '|', '<', '>', '"']).unwrap_or(rest.len());
+                let words = ["cargo xtask"].into_iter().chain(rest[..end].split_whitespace());
+                if let Err(error) = command_line().try_get_matches_from(words) {
+                    panic!("cargo xtask {}: {error}", &rest[..end]);
+                }
+            }
+        }
+    }
+
+    /// What a document shows as code and ends as a file does is the path of one.
+    #[test]
+    fn every_file_that_the_documents_name_is_there() {
+        let root = Workspace::load().unwrap().root;
+        for document in [README, ARCHITECTURE] {
+            let code = document.split('`').skip(1).step_by(2);
+            let paths = code.filter(|code| {
+                code.contains('/') && [".rs", ".md", ".py"].iter().any(|end| code.ends_with(end))
+            });
+            let missing: Vec<_> = paths.filter(|path| !root.join(path).is_file()).collect();
+            assert!(missing.is_empty(), "there is no {missing:?}");
+        }
     }
 
     #[test]
