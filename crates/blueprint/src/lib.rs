@@ -12,7 +12,7 @@ pub mod configuration;
 mod error;
 mod ingest;
 mod outputs;
-mod stack;
+pub mod stack;
 mod stateful;
 
 use std::collections::BTreeMap;

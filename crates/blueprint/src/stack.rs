@@ -11,7 +11,10 @@ pub(crate) struct Placed<H> {
 }
 
 /// The node of a resource of the family `F`, which holds kind and spec together. It is retained if its stack is.
-pub(crate) fn node<F: Family>(key: &Key, name: Option<&str>, spec: &F::Spec) -> Result<Node, Error> {
+///
+/// # Errors
+/// [`Error::Spec`] where the spec cannot be written as JSON.
+pub fn node<F: Family>(key: &Key, name: Option<&str>, spec: &F::Spec) -> Result<Node, Error> {
     let node = Node::new(key.clone(), F::KIND, name.map(str::to_owned), spec)
         .map_err(|source| Error::Spec { key: key.clone(), source })?;
     Ok(if key.is_stateful() { node.retained() } else { node })

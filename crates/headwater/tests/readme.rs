@@ -22,11 +22,13 @@ fn every_command_line_that_the_documents_show_is_understood() {
     let ours: BTreeSet<String> =
         Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
     let mut seen = BTreeSet::new();
-    for words in commands(README).chain(commands(CONTRIBUTING)).filter(|words| ours.contains(words[0])) {
+    for words in commands(README).chain(commands(CONTRIBUTING)) {
+        // The others are done by `xtask` itself, which holds them to its own command line.
+        let Some(name) = words.first().filter(|name| ours.contains(**name)) else { continue };
         if let Err(error) = Cli::try_parse_from(["headwater"].iter().chain(&words)) {
             panic!("cargo xtask {}: {error}", words.join(" "));
         }
-        seen.insert(words[0].to_owned());
+        seen.insert((*name).to_owned());
     }
     assert_eq!(seen, ours, "README.md shows every command");
 }
