@@ -172,8 +172,8 @@ pub struct Plan {
     /// Write the plan to this file, for `deploy --plan`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Plan a destroy instead of a deploy.
-    #[arg(long)]
+    /// Show what a destroy would do instead.
+    #[arg(long, conflicts_with = "out")]
     pub destroy: bool,
     /// With --destroy: the retained resources too.
     #[arg(long, requires = "destroy")]

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail, ensure};
-use resource::{Action, Key, Node, Observed, Owner, PLAN_VERSION, Plan, Step, diff};
+use engine::{Mode, Survey};
+use resource::{Key, Node, Observed, Owner, Plan};
 
 use crate::{
     cli,
@@ -66,31 +67,25 @@ async fn find<'a>(bench: &'a Workbench, key: &str, id: &str) -> Result<(&'a Node
 }
 
 /// What the next deploy would change in them, once they are ours.
+///
+/// # Errors
+/// A deploy would refuse to change them so.
 fn preview(bench: &Workbench, found: &[(&Node, Observed)]) -> Result<Plan> {
-    let step = |(node, observed): &(&Node, Observed)| {
-        let family =
-            bench.families.get(&node.kind).context("the blueprint has a kind that no family is for")?;
-        let whose = match &observed.owner {
-            Owner::Us(_) => "ours already",
-            Owner::Other(whose) => whose,
-        };
-        Ok(Step {
-            key: node.key.clone(),
-            kind: node.kind.clone(),
-            action: Action::Update,
-            id: Some(observed.id.clone()),
-            reason: Some(format!("to be adopted: {whose}")),
-            changes: diff(&observed.spec, &node.spec, |field, from, to| family.effect(field, from, to)),
-            after: Vec::new(),
-        })
-    };
-    Ok(Plan {
-        version: PLAN_VERSION,
-        scope: bench.graph.scope.clone(),
-        blueprint: bench.graph.hash()?,
-        packages: bench.graph.packages.clone(),
-        steps: found.iter().map(step).collect::<Result<_>>()?,
-        unchanged: 0,
-        notes: Vec::new(),
-    })
+    let ours = found.iter().map(|(node, observed)| {
+        let observed = Observed { owner: Owner::Us(node.key.clone()), ..observed.clone() };
+        (node.kind.clone(), vec![observed])
+    });
+    let mut plan = engine::plan(&bench.graph, &Survey::new(ours), &bench.families, Mode::Deploy)?;
+    // All else counts as absent in this survey, so of its plan only these steps mean anything.
+    plan.steps.retain(|step| found.iter().any(|(node, _)| node.key == step.key));
+    plan.steps.iter_mut().for_each(|step| step.after.clear());
+    plan.notes = found.iter().map(|(node, observed)| note(node, observed)).collect();
+    Ok(plan)
+}
+
+fn note(node: &Node, observed: &Observed) -> String {
+    match &observed.owner {
+        Owner::Us(_) => format!("{} is `{}` already.", observed.id, node.key),
+        Owner::Other(whose) => format!("{} ({whose}) becomes `{}`.", observed.id, node.key),
+    }
 }

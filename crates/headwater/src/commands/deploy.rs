@@ -21,19 +21,22 @@ use crate::{
 /// There is no plan, it was not agreed to, or the lease was not had. Steps that failed are printed.
 pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
     let bench = Workbench::open(&run.target).await?;
-    let plan = match &args.plan {
-        Some(file) => read(file)?,
-        None => bench.plan(Mode::Deploy).await?,
-    };
+    if let Some(file) = &args.plan {
+        // It was looked at when it was saved, and the engine does nothing beyond it.
+        let plan = read(file)?;
+        show(run, &plan)?;
+        return apply(&bench, run, Mode::Deploy, &plan).await;
+    }
+    let plan = bench.plan(Mode::Deploy).await?;
     if plan.is_converged() {
         return converged(run, &plan);
     }
     show(run, &plan)?;
-    // A saved plan was looked at when it was saved.
-    if args.plan.is_none() && !args.yes && !run.confirm("Apply it?")? {
-        return Ok(Exit::Done);
+    if args.yes || run.confirm("Apply it?")? {
+        apply(&bench, run, Mode::Deploy, &plan).await
+    } else {
+        Ok(Exit::Done)
     }
-    apply(&bench, run, Mode::Deploy, &plan).await
 }
 
 /// Runs `destroy`.
@@ -155,6 +158,10 @@ pub async fn execute_with(
 }
 
 fn print(out: &mut impl Write, report: &Report, begun: Instant) -> Result<()> {
+    if report.steps.is_empty() {
+        writeln!(out, "{}", paint(GOOD, "Nothing to do: all of it was done before."))?;
+        return Ok(());
+    }
     let done = report.steps.iter().filter(|step| matches!(step.result, StepResult::Done)).count() as u64;
     let (word, style) = match report.outcome {
         Outcome::Succeeded => ("Done", GOOD),
