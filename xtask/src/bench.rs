@@ -1,19 +1,20 @@
 //! Every benchmark of the workspace, with the function as it is deployed: its binary and its zip are handed over.
 
-use std::ffi::OsString;
-
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
 use crate::cargo::{Workspace, program};
 use crate::package::{self, Platform};
 
+/// The benchmark of the whole function, which prints a table or JSON; the others are criterion's.
+const HANDLER: &str = "handler";
+
 /// Arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to pass on to each benchmark, as in `-- --json`.
-    #[arg(last = true)]
-    passed: Vec<OsString>,
+    /// Print the handler's figures as JSON, and those alone: criterion has no such form.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Packages the functions for this machine and runs the benchmarks one after the other.
@@ -23,12 +24,14 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     shell.change_dir(&workspace.root);
     let _binary = shell.push_env("HEADWATER_INGEST_BINARY", &ingest.binary);
     let _zip = shell.push_env("HEADWATER_INGEST_ZIP", &ingest.zip);
-    let (cargo, passed) = (program(), &arguments.passed);
-    for package in &workspace.packages {
-        for target in package.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bench")) {
-            let (package, target) = (&package.name, &target.name);
-            cmd!(shell, "{cargo} bench --quiet --package {package} --bench {target} -- {passed...}").run()?;
-        }
+    let cargo = program();
+    let json = arguments.json.then_some("--json");
+    let targets = workspace.packages.iter().flat_map(|package| &package.targets);
+    let benches = targets.filter(|target| target.kind.iter().any(|kind| kind == "bench"));
+    for bench in benches.filter(|bench| !arguments.json || bench.name == HANDLER) {
+        let name = &bench.name;
+        // For the whole workspace, so that dependencies have the features that other builds gave them.
+        cmd!(shell, "{cargo} bench --quiet --workspace --bench {name} -- {json...}").run()?;
     }
     Ok(())
 }

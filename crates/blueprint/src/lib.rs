@@ -32,6 +32,8 @@ pub const EVENT_QUEUE: &str = "event-queue";
 pub const DEAD_LETTER_QUEUE: &str = "event-dlq";
 /// The ingest function, and its package: what the physical names of function, role and log group end in.
 pub const INGEST: &str = "ingest";
+/// The packages that the blueprint is made from.
+pub const PACKAGES: [&str; 1] = [INGEST];
 
 /// All resources of `environment`. `packages` are the functions' zips: name → SHA-256 in base64, as Lambda's
 /// `CodeSha256`.

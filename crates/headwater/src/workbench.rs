@@ -22,8 +22,16 @@ impl Workbench {
     /// # Errors
     /// As [`Session::open`], or a package is missing.
     pub async fn open(target: &Target) -> Result<Self> {
-        let packages = Packages::load(target.packages.as_deref())?;
-        Self::of(Session::open(target).await?, &packages)
+        let session = Session::open(target).await?;
+        Self::of(session, &Packages::load(target.packages.as_deref())?)
+    }
+
+    /// The same without the packages: for what makes and changes no function.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_unpackaged(target: &Target) -> Result<Self> {
+        Self::of(Session::open(target).await?, &Packages::not_built())
     }
 
     /// The blueprint and families of an environment that is open.

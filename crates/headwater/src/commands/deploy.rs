@@ -45,7 +45,7 @@ pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
 /// As [`run`]; and for the stateful resources, the environment's name was not given.
 pub async fn destroy(args: &cli::Destroy, run: &Run) -> Result<Exit> {
     let mode = Mode::Destroy { include_stateful: args.include_stateful };
-    let bench = Workbench::open(&run.target).await?;
+    let bench = Workbench::open_unpackaged(&run.target).await?;
     let plan = bench.plan(mode).await?;
     if plan.is_converged() {
         return converged(run, &plan);

@@ -27,7 +27,7 @@ struct Status {
 /// # Errors
 /// A part cannot be observed.
 pub async fn run(run: &Run) -> Result<Exit> {
-    let bench = Workbench::open(&run.target).await?;
+    let bench = Workbench::open_unpackaged(&run.target).await?;
     let status = look(&bench).await?;
     let mut out = terminal::out();
     if run.json {
