@@ -4,10 +4,10 @@
 //! errors of every service alike. Where a code means different things in two services, the row names the service. What
 //! AWS tells apart in its message alone is decided by the family that meets it, with [`Error::says`].
 
-use std::fmt;
+use std::{error::Error as StdError, fmt, iter::successors};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use resource::{Class, Error, Result};
 
 /// Turns the SDK's result into ours, with operation, resource and class.
@@ -61,7 +61,7 @@ impl Said {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         match error.as_service_error() {
             Some(said) => Self { code: text(said.code()), message: text(said.message()), status },
-            None => Self { code: String::new(), message: format!("{}", DisplayErrorContext(error)), status },
+            None => Self { code: String::new(), message: chain(error), status },
         }
     }
 
@@ -76,6 +76,12 @@ impl Said {
             None => Class::Fatal,
         }
     }
+}
+
+/// An error and what lies beneath it, in one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let causes = successors(Some(error), |error| (*error).source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// `*Suffix` matches the end of a code, `Prefix*` its beginning, all else the whole.

@@ -81,7 +81,7 @@ pub async fn propose(graph: &Graph, families: &Families, mode: Mode) -> Result<P
 /// # Errors
 /// [`RunError`] where no step was begun. Steps that failed are in the [`Report`].
 pub async fn deploy(run: &Run<'_>, mode: Mode, approved: &Plan) -> Result<Report, RunError> {
-    let (plan, observed) = run.look(mode, approved).await?;
+    let (plan, observed) = run.until_stopped(run.look(mode, approved)).await??;
     if plan.is_converged() {
         return Ok(Report::new(Vec::new(), None));
     }
@@ -133,7 +133,7 @@ fn report(mut first: Vec<StepReport>, execution: Execution<'_>) -> Report {
 impl Run<'_> {
     /// Observes and plans, and holds the plan against what was approved.
     async fn look(&self, mode: Mode, approved: &Plan) -> Result<(Plan, Survey), RunError> {
-        let observed = self.until_stopped(survey(self.families, &self.graph.scope)).await??;
+        let observed = survey(self.families, &self.graph.scope).await?;
         let plan = plan(self.graph, &observed, self.families, mode)?;
         check_saved(approved, &plan).map_err(RunError::Beyond)?;
         Ok((plan, observed))
@@ -196,6 +196,7 @@ impl Run<'_> {
         lease: &Held<'_>,
         deployment: Deployment,
     ) -> Result<(Execution<'_>, Deployment), RunError> {
+        // To its end, even where the run is told to stop: steps may be done already, and the report tells of them.
         let (plan, observed) = self.look(mode, approved).await?;
         let mut execution = self.execution(plan, observed);
         let (history, writer) = History::begin(deployment);

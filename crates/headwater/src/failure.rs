@@ -6,7 +6,10 @@ use blueprint::configuration;
 use resource::Class;
 use serde_json::json;
 
-use crate::terminal::{BAD, FAINT, STRONG, paint};
+use crate::{
+    commands::Exit,
+    terminal::{BAD, FAINT, STRONG, paint},
+};
 
 /// Prints `error` to standard error, as JSON where machines read.
 pub fn print(error: &anyhow::Error, json: bool) {
@@ -44,6 +47,9 @@ fn help(error: &anyhow::Error) -> Option<String> {
     if let Some(local) = error.chain().find_map(|cause| cause.downcast_ref::<localstack::Error>()) {
         return local.help();
     }
+    if finds_no_table(error) {
+        return Some("the environment is not deployed; `deploy` makes its table".to_owned());
+    }
     let aws = error.chain().find_map(|cause| cause.downcast_ref::<resource::Error>())?;
     match aws.class {
         Class::Denied if aws.says("redential") || aws.says("ExpiredToken") || aws.says("security token") => {
@@ -57,10 +63,31 @@ fn help(error: &anyhow::Error) -> Option<String> {
              it stopped",
             aws.operation
         )),
+        Class::RetryLater if aws.says("tcp connect error") || aws.says("dns error") => {
+            Some("nothing answers there; check the network and the endpoint (--endpoint-url)".to_owned())
+        }
         Class::RetryLater => Some("run the command again: it goes on where it stopped".to_owned()),
         Class::Conflict => Some("wait until the other change is done, then run the command again".to_owned()),
         Class::NotFound | Class::AlreadyExists | Class::Fatal => None,
     }
+}
+
+/// Whether the journal's table is not there.
+fn finds_no_table(error: &anyhow::Error) -> bool {
+    let reads = |cause: &(dyn StdError + 'static)| {
+        cause.is::<journal::ReadError>() || cause.is::<journal::TailError>()
+    };
+    let missing =
+        |cause: &(dyn StdError + 'static)| cause.to_string().starts_with("ResourceNotFoundException");
+    error.chain().any(reads) && error.chain().any(missing)
+}
+
+/// How a command ends with `error`.
+pub fn exit(error: &anyhow::Error) -> Exit {
+    let stopped = |cause: &(dyn StdError + 'static)| {
+        matches!(cause.downcast_ref::<engine::RunError>(), Some(engine::RunError::Interrupted))
+    };
+    if error.chain().any(stopped) { Exit::Interrupted } else { Exit::Failed }
 }
 
 /// Whether the reader of our output has gone away, which is no failure: `headwater query … | head`.
@@ -101,6 +128,23 @@ mod tests {
         let all = [denied, expired, busy]
             .map(|error| plain(&Err::<(), _>(error).context("the deploy of dev stopped").unwrap_err()));
         insta::assert_snapshot!(all.join("\n\n---\n"));
+    }
+
+    #[test]
+    fn a_run_that_was_told_to_stop_has_not_failed() {
+        assert_eq!(exit(&engine::RunError::Interrupted.into()), Exit::Interrupted);
+        assert_eq!(exit(&anyhow::anyhow!("interrupted")), Exit::Failed);
+    }
+
+    #[test]
+    fn an_endpoint_where_nothing_answers_is_to_be_checked() {
+        let said =
+            "dispatch failure: io error: client error (Connect): tcp connect error: Connection refused";
+        let error = Error::new("sts:GetCallerIdentity", "the credentials in use", Class::RetryLater, said);
+        insta::assert_snapshot!(
+            help(&error.into()).unwrap(),
+            @"nothing answers there; check the network and the endpoint (--endpoint-url)"
+        );
     }
 
     #[test]

@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
         Err(error) if failure::is_closed_pipe(&error) => Exit::Done.into(),
         Err(error) => {
             failure::print(&error, json);
-            Exit::Failed.into()
+            failure::exit(&error).into()
         }
     }
 }

@@ -104,6 +104,20 @@ async fn a_run_that_is_told_to_stop_while_it_makes_the_deployments_table_begins_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_is_told_to_stop_after_its_first_step_tells_of_that_step() {
+    let made = first_call("Create", "deployments/table").await;
+    let next = first_call("Create", "ingest/role").await;
+    for call in made + 1..next {
+        let lab = Lab::new();
+        lab.cloud.arm(call, Fault::Stop);
+        let report = lab.run(&graph(), Mode::Deploy).await.unwrap().unwrap();
+        let done = report.steps.iter().filter(|step| matches!(step.result, StepResult::Done)).count();
+        assert_eq!(report.outcome, Outcome::Interrupted, "call {call}");
+        assert!((1..report.steps.len()).contains(&done), "call {call}: {done} of {}", report.steps.len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_that_is_told_to_stop_while_it_observes_changes_nothing() {
     let lab = Lab::deployed(&graph()).await;
     let wanted = graph_with("ingest/queue", "days", json!(5));
