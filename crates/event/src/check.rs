@@ -2,12 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::number;
 use crate::rejection::{Problem, Rejection, Segment};
+use crate::{limits, number};
 
-use crate::limits;
-
-/// Checks an object at nesting level `depth` and brings its numbers into their one form.
+/// Checks an object at nesting level `level` and brings its numbers into their one form.
 pub(crate) fn object(members: &mut Map<String, Value>, level: usize) -> Result<(), Rejection> {
     depth(level)?;
     for (key, member) in members.iter_mut() {
@@ -33,7 +31,7 @@ fn value(value: &mut Value, level: usize) -> Result<(), Rejection> {
     }
 }
 
-/// The event itself is level 0, `data` level 1.
+/// `data` is level 1.
 pub(crate) fn depth(level: usize) -> Result<(), Rejection> {
     if level > limits::NESTING_LEVELS { Err(Rejection::new(Problem::TooDeep)) } else { Ok(()) }
 }
@@ -62,11 +60,14 @@ pub(crate) fn text(fields: &mut Map<String, Value>, name: &str, limit: usize) ->
     Err(Rejection::at_field(name, problem))
 }
 
-/// Takes the field `data`.
+/// Takes the field `data`, and checks it.
 pub(crate) fn data(fields: &mut Map<String, Value>) -> Result<Map<String, Value>, Rejection> {
     let problem = match fields.remove("data") {
         None => Problem::Missing,
-        Some(Value::Object(data)) => return Ok(data),
+        Some(Value::Object(mut data)) => {
+            object(&mut data, 1).map_err(|rejection| rejection.within(Segment::key("data")))?;
+            return Ok(data);
+        }
         Some(other) => wrong_type("an object", &other),
     };
     Err(Rejection::at_field("data", problem))

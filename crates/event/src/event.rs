@@ -36,7 +36,6 @@ impl Event {
 
     /// The same from a JSON object that is parsed already.
     pub fn from_fields(mut fields: Map<String, Value>) -> Result<Self, Rejection> {
-        check::object(&mut fields, 0)?;
         let id = check::text(&mut fields, "id", limits::ID_BYTES)?;
         let request_id = check::text(&mut fields, "requestId", limits::REQUEST_ID_BYTES)?;
         let timestamp = Timestamp::parse(check::text(&mut fields, "timestamp", usize::MAX)?)
@@ -47,6 +46,8 @@ impl Event {
         }
         let source = check::text(&mut fields, "source", limits::SOURCE_BYTES)?;
         let data = check::data(&mut fields)?;
+        // As stored: what is left of the fields lies in a map as `data` does, one level deeper than it was sent.
+        check::object(&mut fields, 1)?;
         let hash = ContentHash::of(&[]);
         let mut event =
             Self { id, request_id, timestamp, event_type, source, data, extensions: fields, hash };

@@ -26,7 +26,8 @@ pub const SOURCE_BYTES: usize = TYPE_BYTES;
 /// An attribute name, at the top or nested: less than 64 KB.
 pub const ATTRIBUTE_NAME_BYTES: usize = 65_535;
 
-/// How deep objects and lists may nest, `data` itself being the first level.
+/// How deep objects and lists may nest, `data` itself being the first level. Fields beyond the known are stored in a map,
+/// which is their first level.
 pub const NESTING_LEVELS: usize = 32;
 
 /// Significant digits of a number.

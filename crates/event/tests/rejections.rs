@@ -69,6 +69,8 @@ fn every_rejection_names_the_place_and_the_fix() {
         ("a long key", with_data(&format!(r#"{{"{}":1}}"#, "k".repeat(limits::ATTRIBUTE_NAME_BYTES + 1)))),
         ("33 levels", with_data(&nested(33))),
         ("33 levels of lists", with_data(&format!(r#"{{"a":{}{}}}"#, "[".repeat(32), "]".repeat(32)))),
+        // Stored in a map of their own, fields beyond the known have a level less than `data`.
+        ("32 levels in an extension", with("extra", serde_json::from_str(&nested(32)).unwrap())),
         ("a nesting bomb", with_data(&"[".repeat(1_000_000))),
         ("39 digits", with_data(&format!(r#"{{"n":[1,{}]}}"#, "1".repeat(39)))),
         ("a huge number", with_data(r#"{"n":1e126}"#)),
@@ -95,6 +97,7 @@ fn what_lies_on_the_edge_of_a_limit_is_taken() {
         with("type", text(limits::TYPE_BYTES)),
         with("source", text(limits::SOURCE_BYTES)),
         with_data(&nested(32)),
+        with("extra", serde_json::from_str(&nested(31)).unwrap()),
         with_data(&format!(r#"{{"{}":1}}"#, "k".repeat(limits::ATTRIBUTE_NAME_BYTES))),
         with_data(&format!(r#"{{"n":[{}]}}"#, "1".repeat(38))),
         with("timestamp", json!("2016-12-31T23:59:60Z")),
