@@ -21,6 +21,8 @@ pub struct Configuration {
     pub region: String,
     /// `AWS_LAMBDA_FUNCTION_NAME`, which Lambda sets: a dimension of the metrics.
     pub function_name: String,
+    /// `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets to the least level of the lines that it keeps; `INFO` where it is not set.
+    pub log_level: String,
     /// `AWS_ENDPOINT_URL`, optional: where all calls go instead of AWS, for an emulator.
     pub endpoint_url: Option<String>,
 }
@@ -88,6 +90,7 @@ impl Configuration {
             )?,
             region: required("AWS_REGION", "the AWS region (Lambda sets it)")?,
             function_name: required("AWS_LAMBDA_FUNCTION_NAME", "the function's name (Lambda sets it)")?,
+            log_level: optional("AWS_LAMBDA_LOG_LEVEL").unwrap_or_else(|| "INFO".to_owned()),
             endpoint_url: optional("AWS_ENDPOINT_URL")
                 .map(|value| url("AWS_ENDPOINT_URL", value))
                 .transpose()?,
@@ -136,7 +139,7 @@ mod tests {
     fn a_complete_environment_is_read() {
         let configuration = read(&[]).unwrap();
         assert_eq!((configuration.index_shards.get(), configuration.max_receive_count), (8, 5));
-        assert_eq!(configuration.endpoint_url, None);
+        assert_eq!((configuration.endpoint_url, configuration.log_level.as_str()), (None, "INFO"));
     }
 
     #[test]

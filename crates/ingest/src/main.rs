@@ -47,9 +47,7 @@ async fn handle(
     })?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now = u64::try_from(now).unwrap_or(u64::MAX);
-    let Configuration { environment, function_name, .. } = configuration;
     // The records are what they are: metrics that cannot be written must not make them come again.
-    let _ =
-        report.metrics.write(environment, function_name, &context.request_id, now, std::io::stdout().lock());
+    let _ = report.metrics.write(configuration, &context.request_id, now, std::io::stdout().lock());
     Ok(report.response)
 }

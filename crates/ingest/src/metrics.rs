@@ -6,6 +6,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::Configuration;
 
 /// The most values that the format takes for a metric of one line.
 const MAX_VALUES: usize = 100;
@@ -39,6 +42,13 @@ pub struct Metrics {
 struct Line<'a> {
     #[serde(rename = "_aws")]
     metadata: serde_json::Value,
+    /// Lambda drops lines below the function's log level, and takes one without level and timestamp for INFO: this one has
+    /// the least level that is kept.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
+    #[serde(rename = "level")]
+    level: &'a str,
+    #[serde(rename = "timestamp", skip_serializing_if = "Option::is_none")]
+    timestamp: Option<String>,
     environment: &'a str,
     function: &'a str,
     request_id: &'a str,
@@ -54,14 +64,14 @@ struct Line<'a> {
 }
 
 impl Metrics {
-    /// Writes the line, in the namespace `Headwater` by environment and function. `now` is in milliseconds since 1970 (UTC).
+    /// Writes the line, in the namespace `Headwater` by environment and function, at a level that Lambda keeps. `now` is in
+    /// milliseconds since 1970 (UTC).
     ///
     /// # Errors
     /// Those of `to`.
     pub fn write(
         &self,
-        environment: &str,
-        function: &str,
+        configuration: &Configuration,
         request_id: &str,
         now: u64,
         mut to: impl Write,
@@ -79,8 +89,10 @@ impl Metrics {
                     "Metrics": counts.chain(latency_metric).collect::<Vec<_>>(),
                 }],
             }),
-            environment,
-            function,
+            level: &configuration.log_level,
+            timestamp: rfc3339(now),
+            environment: &configuration.environment,
+            function: &configuration.function_name,
             request_id,
             received: self.received,
             stored: self.stored,
@@ -96,6 +108,11 @@ impl Metrics {
         line.push(b'\n');
         to.write_all(&line)
     }
+}
+
+fn rfc3339(millis: u64) -> Option<String> {
+    let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()?;
+    instant.format(&Rfc3339).ok()
 }
 
 /// At most 100 of the values, evenly spaced by rank with both ends in: minimum, maximum and percentiles stay true, while
@@ -114,8 +131,14 @@ mod tests {
     use super::*;
 
     fn line(metrics: &Metrics) -> String {
+        line_at("INFO", metrics)
+    }
+
+    fn line_at(log_level: &str, metrics: &Metrics) -> String {
+        let configuration =
+            Configuration { log_level: log_level.to_owned(), ..crate::testing::configuration() };
         let mut written = Vec::new();
-        metrics.write("dev", "headwater-dev-ingest", "request-1", 1_588_363_200_000, &mut written).unwrap();
+        metrics.write(&configuration, "request-1", 1_588_363_200_000, &mut written).unwrap();
         String::from_utf8(written).unwrap()
     }
 
@@ -136,6 +159,14 @@ mod tests {
         assert!(line.ends_with('\n'));
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&line).unwrap());
+    }
+
+    #[test]
+    fn the_line_passes_lambdas_filter_whatever_level_that_keeps() {
+        for level in ["TRACE", "INFO", "ERROR", "FATAL"] {
+            let line: serde_json::Value = serde_json::from_str(&line_at(level, &Metrics::default())).unwrap();
+            assert_eq!((&line["level"], &line["timestamp"]), (&json!(level), &json!("2020-05-01T20:00:00Z")));
+        }
     }
 
     #[test]

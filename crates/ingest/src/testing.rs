@@ -62,13 +62,9 @@ impl HttpConnector for Scripted {
     }
 }
 
-/// An ingest whose AWS is `script`, and the calls that it makes.
-pub(crate) fn ingest(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> (Ingest, Calls) {
-    let calls = Calls::default();
-    let connector =
-        SharedHttpConnector::new(Scripted { script: Box::new(script), calls: Arc::clone(&calls) });
-    let credentials = Credentials::new("test", "test", None, None, "test");
-    let configuration = Configuration {
+/// What the function is told at its start.
+pub(crate) fn configuration() -> Configuration {
+    Configuration {
         environment: "test".to_owned(),
         table: "headwater-test-event".to_owned(),
         index_shards: NonZeroU16::new(8).unwrap(),
@@ -76,8 +72,18 @@ pub(crate) fn ingest(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'sta
         max_receive_count: MAX_RECEIVE_COUNT,
         region: "eu-west-1".to_owned(),
         function_name: "headwater-test-ingest".to_owned(),
+        log_level: "INFO".to_owned(),
         endpoint_url: None,
-    };
+    }
+}
+
+/// An ingest whose AWS is `script`, and the calls that it makes.
+pub(crate) fn ingest(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> (Ingest, Calls) {
+    let calls = Calls::default();
+    let connector =
+        SharedHttpConnector::new(Scripted { script: Box::new(script), calls: Arc::clone(&calls) });
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    let configuration = configuration();
     let clients = Clients::with(
         &configuration,
         http_client_fn(move |_, _| connector.clone()),
