@@ -41,7 +41,9 @@ pub(crate) async fn create(
         Err(error) if error.class == Class::AlreadyExists => {
             match observe::describe(client, scope, name).await? {
                 Some(found) if found.owner == Owner::Us(key.clone()) => Ok(found),
-                _ => Err(error),
+                Some(_) => Err(error),
+                // Whose it is shows once it is found: creations spread for some seconds.
+                None => Err(Error { class: Class::RetryLater, ..error }),
             }
         }
         Err(error) => Err(error),

@@ -189,6 +189,20 @@ async fn a_role_whose_creation_was_answered_by_silence_is_taken_as_ours_and_anot
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_role_that_exists_and_is_not_found_yet_is_asked_for_again() {
+    let (tags, mut gets) = (scope().tags(&KEY.parse().unwrap()), 0);
+    let script = Script::new(move |request| match request.operation.as_str() {
+        "CreateRole" => error("EntityAlreadyExists"),
+        "GetRole" if gets < 2 => {
+            gets += 1;
+            error("NoSuchEntity")
+        }
+        _ => read(&spec(), &tags, request).unwrap(),
+    });
+    assert_eq!(ensure(&script, spec(), None).await.unwrap().spec, spec());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_role_is_deleted_after_its_policies_and_until_it_is_gone() {
     let script = iam(RoleSpec { managed_policy_arns: ["arn:a".into()].into(), ..spec() });
     let found = survey(&script).await.remove(0);

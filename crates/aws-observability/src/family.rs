@@ -105,7 +105,9 @@ impl LogGroups {
             // An earlier attempt made it, and its reply was lost; or it is somebody else's.
             Err(error) if error.class == Class::AlreadyExists => match self.get(scope, name).await? {
                 Some(found) if found.owner == Owner::Us(key.clone()) => Ok(found),
-                _ => Err(error),
+                Some(_) => Err(error),
+                // Whose it is shows once it is listed: creations spread for a moment.
+                None => Err(Error { class: Class::RetryLater, ..error }),
             },
             Err(error) => Err(error),
         }

@@ -126,6 +126,23 @@ async fn a_group_whose_creation_was_answered_by_silence_is_taken_as_ours() {
     assert_eq!(made.spec, spec());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_group_that_exists_and_is_not_listed_yet_is_asked_for_again() {
+    let mut listings = 0;
+    let script = Script::new(move |request| match request.operation.as_str() {
+        "CreateLogGroup" => Reply::error(400, "ResourceAlreadyExistsException", "exists"),
+        "DescribeLogGroups" => {
+            listings += 1;
+            let groups = if listings < 3 { json!([]) } else { json!([group("/headwater/dev/ingest")]) };
+            Reply::json(200, json!({"logGroups": groups}))
+        }
+        _ => Reply::json(200, tags()),
+    });
+    let family = LogGroups::new(&script.config());
+    let made = family.ensure(&scope(), &desired(spec()), None, &Progress::silent()).await.unwrap();
+    assert_eq!(made.spec, spec());
+}
+
 #[tokio::test]
 async fn a_group_of_somebody_else_is_left_alone() {
     let script = Script::new(|request| match request.operation.as_str() {
