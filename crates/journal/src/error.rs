@@ -175,9 +175,10 @@ pub(crate) fn verdict(error: &SdkError<BatchWriteItemError>) -> Verdict {
 /// A table whose keys are not the journal's, or whose name is none, refuses every item. AWS leaves nothing but the message
 /// to tell it by.
 fn is_about_the_table(message: Option<&str>) -> bool {
-    const PHRASES: [&str; 4] = [
+    const PHRASES: [&str; 5] = [
         "does not match the schema",
         "Missing the key",
+        "Type mismatch for",
         "at 'tableName'",
         "Map keys must satisfy constraint",
     ];

@@ -179,6 +179,7 @@ async fn faults_of_the_setup_come_back_at_once_for_retry_and_never_as_rejections
         (400, "ResourceNotFoundException", "Requested resource not found"),
         (400, "ExpiredTokenException", "The security token included in the request is expired"),
         (400, "ValidationException", "The provided key element does not match the schema"),
+        (400, "ValidationException", "Type mismatch for Index Key TypeShard Expected: N Actual: S"),
     ] {
         let calls = AtomicUsize::new(0);
         let journal = journal(move |_, _| {
