@@ -13,14 +13,12 @@
 //! `HeadwaterOriginal` is the original body and attributes as JSON, compressed by zlib. Text always compresses (UTF-8
 //! spends at most 7 of 8 bits), so only a message that is nearly 1 MiB of incompressible *binary attributes* is left bare.
 
+mod message;
+
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+pub use message::{Attribute, Batches, MAX_BATCH_MESSAGES, MAX_MESSAGE_BYTES, Message, Value};
 
-/// The most attributes that SQS lets a message have.
-const MAX_ATTRIBUTES: usize = 10;
-/// The most bytes that SQS lets a message have, attributes included.
-pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// The longest reason that is kept, in bytes. A longer one ends in "…".
 pub const MAX_REASON_BYTES: usize = 2048;
 /// What an original may grow to as JSON: quotes double, binary values grow by a third.
@@ -56,36 +54,6 @@ pub enum Cause {
     Rejected,
     /// It failed for now on each of its receives: sent again, it may well be stored.
     Exhausted,
-}
-
-/// What a producer gives SQS: a body and attributes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// The body, 1 byte to 1 MiB.
-    pub body: String,
-    /// The message attributes by name, at most 10.
-    pub attributes: BTreeMap<String, Attribute>,
-}
-
-/// A message attribute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Attribute {
-    /// `String`, `Number` or `Binary`, with or without a label of the producer's (`Number.int`).
-    pub data_type: String,
-    /// The value.
-    #[serde(flatten)]
-    pub value: Value,
-}
-
-/// The value of a message attribute. Strings and numbers are text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Value {
-    /// A string, or a number in its digits.
-    StringValue(String),
-    /// Bytes. Base64 in JSON.
-    BinaryValue(#[serde(with = "base64_text")] Vec<u8>),
 }
 
 /// A message that says it is a dead letter but cannot be read as one.
@@ -179,22 +147,6 @@ impl DeadLetter {
 }
 
 impl Message {
-    /// Bytes as SQS counts them: the body, and the name, type and value of each attribute.
-    pub fn size(&self) -> usize {
-        let attributes = self.attributes.iter().map(|(name, attribute)| {
-            let value = match &attribute.value {
-                Value::StringValue(text) => text.len(),
-                Value::BinaryValue(bytes) => bytes.len(),
-            };
-            name.len() + attribute.data_type.len() + value
-        });
-        self.body.len() + attributes.sum::<usize>()
-    }
-
-    fn fits(&self) -> bool {
-        self.attributes.len() <= MAX_ATTRIBUTES && self.size() <= MAX_MESSAGE_BYTES
-    }
-
     fn text(&self, attribute: &'static str) -> Result<Option<&str>, Damaged> {
         match self.attributes.get(attribute).map(|found| &found.value) {
             None => Ok(None),
@@ -207,23 +159,6 @@ impl Message {
         let mut original = self.clone();
         original.attributes.retain(|name, _| !is_ours(name));
         original
-    }
-}
-
-impl Attribute {
-    /// An attribute of type `String`.
-    pub fn string(value: impl Into<String>) -> Self {
-        Self { data_type: "String".to_owned(), value: Value::StringValue(value.into()) }
-    }
-
-    /// An attribute of type `Number`.
-    pub fn number(value: u64) -> Self {
-        Self { data_type: "Number".to_owned(), value: Value::StringValue(value.to_string()) }
-    }
-
-    /// An attribute of type `Binary`.
-    pub fn binary(value: Vec<u8>) -> Self {
-        Self { data_type: "Binary".to_owned(), value: Value::BinaryValue(value) }
     }
 }
 
@@ -262,19 +197,6 @@ fn decompress(attribute: &Attribute) -> Result<Message, Damaged> {
     let json = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(bytes, MAX_ORIGINAL_JSON_BYTES)
         .map_err(|_| damaged("cannot be decompressed"))?;
     serde_json::from_slice(&json).map_err(|_| damaged("holds no message"))
-}
-
-mod base64_text {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
-    }
 }
 
 #[cfg(test)]

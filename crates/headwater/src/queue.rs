@@ -12,13 +12,9 @@ use aws_sdk_sqs::{
         MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
     },
 };
-use event::dead_letter::{Attribute, Message, Value};
+use event::dead_letter::{Attribute, MAX_BATCH_MESSAGES, Message, Value};
 use resource::Class;
 
-/// The most entries of a batch (SQS developer guide, "Message quotas").
-pub const BATCH: usize = 10;
-/// The most bytes of a batch, and of a message.
-pub const BATCH_BYTES: usize = 1024 * 1024;
 /// How often a part of a batch that SQS could not take for now is sent again.
 const ATTEMPTS: u32 = 6;
 
@@ -44,9 +40,9 @@ pub struct Received {
 
 /// A message that SQS did not take.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("SQS did not take message {index}: {code}: {message}")]
+#[error("SQS did not take message {}: {code}: {message}", .index + 1)]
 pub struct NotSent {
-    /// Its place among those that were to be sent.
+    /// Its place among those that were to be sent, from 0; people are told it from 1.
     pub index: usize,
     /// SQS's error code.
     pub code: String,
@@ -123,7 +119,7 @@ impl Queue {
         })
     }
 
-    /// Sends at most [`BATCH`] messages of together at most [`BATCH_BYTES`]. What SQS cannot take for now is sent again
+    /// Sends a message, or one of the [`Batches`](event::dead_letter::Batches). What SQS cannot take for now is sent again
     /// alone; what it refuses is returned. A lost reply may make a message arrive twice: the journal folds it.
     ///
     /// # Errors
@@ -185,7 +181,7 @@ impl Queue {
     /// # Errors
     /// SQS refuses one of them; it comes again when its time is over.
     pub async fn delete(&self, messages: &[Received]) -> Result<()> {
-        for batch in messages.chunks(BATCH) {
+        for batch in messages.chunks(MAX_BATCH_MESSAGES) {
             let entries = batch.iter().enumerate().map(|(index, message)| {
                 DeleteMessageBatchRequestEntry::builder()
                     .id(index.to_string())
@@ -207,7 +203,7 @@ impl Queue {
     /// # Errors
     /// SQS refuses the call. A single message that it refuses shows by itself when its time is over.
     pub async fn release(&self, messages: &[Received]) -> Result<()> {
-        for batch in messages.chunks(BATCH) {
+        for batch in messages.chunks(MAX_BATCH_MESSAGES) {
             let entries = batch.iter().enumerate().map(|(index, message)| {
                 ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(index.to_string())

@@ -1,20 +1,17 @@
 //! Sends dead letters to the dead-letter queue.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use event::dead_letter::{Attribute, DeadLetter, MAX_MESSAGE_BYTES, Message, Value};
+use event::dead_letter::{Attribute, Batches, DeadLetter, MAX_BATCH_MESSAGES, Message, Value};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::logging::with_causes;
 
-/// The most messages of one `SendMessageBatch` call.
-const MAX_BATCH: usize = 10;
 /// Calls under way at once.
 const CONCURRENCY: usize = 8;
 
@@ -36,16 +33,16 @@ impl DeadLetterQueue {
     /// Returns by `deadline`. A letter whose answer was lost may be in the queue all the same: it will be there twice.
     /// One letter that SQS refuses does not hold back the others.
     pub async fn send(&self, letters: &[DeadLetter], deadline: Instant) -> Vec<Result<(), String>> {
-        let messages: Vec<Message> = letters.iter().map(DeadLetter::to_message).collect();
-        let calls = batches(&messages).into_iter().map(|range| self.send_batch(&messages[range], deadline));
+        let batches = Batches::new(letters.iter().map(DeadLetter::to_message), MAX_BATCH_MESSAGES);
+        let calls = batches.map(|messages| self.send_batch(messages, deadline));
         // `buffered` keeps the order, so that the answers meet their letters.
         let answers: Vec<_> = futures::stream::iter(calls).buffered(CONCURRENCY).collect().await;
         answers.into_iter().flatten().collect()
     }
 
     /// One call; and where it is refused as a whole, one for each message.
-    async fn send_batch(&self, messages: &[Message], deadline: Instant) -> Vec<Result<(), String>> {
-        match self.call(messages, deadline).await {
+    async fn send_batch(&self, messages: Vec<Message>, deadline: Instant) -> Vec<Result<(), String>> {
+        match self.call(&messages, deadline).await {
             Ok(answers) => answers,
             Err(Failed::Refused(_)) if messages.len() > 1 => {
                 let each = messages.iter().map(|message| self.call(std::slice::from_ref(message), deadline));
@@ -109,26 +106,6 @@ fn is_refusal(error: &SdkError<SendMessageBatchError>) -> bool {
     client_fault && !error.code().is_some_and(|code| code.contains("Throttl"))
 }
 
-/// Cuts messages into calls of at most 10 messages and 1 MiB together, in order.
-fn batches(messages: &[Message]) -> Vec<Range<usize>> {
-    let mut batches: Vec<Range<usize>> = Vec::new();
-    let mut bytes = 0;
-    for (index, message) in messages.iter().enumerate() {
-        let size = message.size();
-        match batches.last_mut() {
-            Some(last) if last.len() < MAX_BATCH && bytes + size <= MAX_MESSAGE_BYTES => {
-                last.end += 1;
-                bytes += size;
-            }
-            _ => {
-                batches.push(index..index + 1);
-                bytes = size;
-            }
-        }
-    }
-    batches
-}
-
 fn entry(
     index: usize,
     message: &Message,
@@ -147,31 +124,4 @@ fn value(attribute: &Attribute) -> Result<MessageAttributeValue, aws_sdk_sqs::er
         Value::BinaryValue(bytes) => value.binary_value(Blob::new(bytes.clone())),
     }
     .build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of_size(bytes: usize) -> Message {
-        Message { body: "x".repeat(bytes), ..Message::default() }
-    }
-
-    #[test]
-    fn calls_hold_at_most_ten_messages() {
-        let messages: Vec<Message> = (0..23).map(|_| of_size(1)).collect();
-        assert_eq!(batches(&messages), [0..10, 10..20, 20..23]);
-    }
-
-    #[test]
-    fn calls_hold_at_most_one_mebibyte() {
-        let half = MAX_MESSAGE_BYTES / 2;
-        let messages = [of_size(half), of_size(half), of_size(1), of_size(MAX_MESSAGE_BYTES), of_size(1)];
-        assert_eq!(batches(&messages), [0..2, 2..3, 3..4, 4..5]);
-    }
-
-    #[test]
-    fn nothing_to_send_needs_no_call() {
-        assert!(batches(&[]).is_empty());
-    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use event::dead_letter::Message;
+use event::dead_letter::{Batches, MAX_BATCH_MESSAGES, Message};
 use futures::{TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -16,7 +16,7 @@ use crate::{
     cli,
     commands::{Exit, Run},
     input, load,
-    queue::{BATCH, BATCH_BYTES, NotSent, Queue},
+    queue::{NotSent, Queue},
     session::Session,
     terminal::{self, FAINT, counted, duration, paint},
 };
@@ -103,10 +103,10 @@ pub async fn send(
 ) -> Result<Sent> {
     let ticks = rate.map(|rate| {
         // Ten batches a second at most, smaller ones where the rate is low.
-        let size = (rate as usize).div_ceil(10).clamp(1, BATCH);
+        let size = (rate as usize).div_ceil(10).clamp(1, MAX_BATCH_MESSAGES);
         (size, ticker(Duration::from_secs_f64(size as f64 / f64::from(rate))))
     });
-    let (size, ticker) = ticks.map_or((BATCH, None), |(size, ticker)| (size, Some(ticker)));
+    let (size, ticker) = ticks.map_or((MAX_BATCH_MESSAGES, None), |(size, ticker)| (size, Some(ticker)));
     let paced =
         stream::unfold((Batches::new(messages, size), ticker), |(mut batches, mut ticker)| async move {
             let batch = batches.next()?;
@@ -136,34 +136,6 @@ fn ticker(every: Duration) -> Interval {
     ticker
 }
 
-/// Messages in batches that SQS takes: by number and by bytes.
-struct Batches<I: Iterator<Item = Message>> {
-    messages: std::iter::Peekable<I>,
-    size: usize,
-}
-
-impl<I: Iterator<Item = Message>> Batches<I> {
-    fn new(messages: I, size: usize) -> Self {
-        Self { messages: messages.peekable(), size }
-    }
-}
-
-impl<I: Iterator<Item = Message>> Iterator for Batches<I> {
-    type Item = Vec<Message>;
-
-    fn next(&mut self) -> Option<Vec<Message>> {
-        let mut batch = vec![self.messages.next()?];
-        let mut bytes = batch[0].size();
-        while batch.len() < self.size
-            && let Some(next) = self.messages.next_if(|next| bytes + next.size() <= BATCH_BYTES)
-        {
-            bytes += next.size();
-            batch.push(next);
-        }
-        Some(batch)
-    }
-}
-
 fn bar(total: u64) -> ProgressBar {
     let bar = ProgressBar::new(total);
     let template = "{bar:30} {human_pos}/{human_len} events  {per_sec}  {eta} left";
@@ -171,24 +143,4 @@ fn bar(total: u64) -> ProgressBar {
         bar.set_style(style);
     }
     bar
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(bytes: usize) -> Message {
-        Message { body: "x".repeat(bytes), ..Message::default() }
-    }
-
-    fn sizes(messages: Vec<Message>) -> Vec<usize> {
-        Batches::new(messages.into_iter(), BATCH).map(|batch| batch.len()).collect()
-    }
-
-    #[test]
-    fn a_batch_is_full_at_ten_messages_or_one_mebibyte() {
-        assert_eq!(sizes(vec![message(1); 25]), [10, 10, 5]);
-        assert_eq!(sizes(vec![message(400 * 1024); 5]), [2, 2, 1]);
-        assert_eq!(sizes(vec![message(2 * BATCH_BYTES), message(1)]), [1, 1]);
-    }
 }
