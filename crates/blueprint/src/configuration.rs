@@ -20,7 +20,7 @@ pub use error::{Error, Invalid};
 pub use knobs::{Architecture, LogLevel};
 pub use name::{AccountId, EnvironmentName, ProjectName, Region};
 pub use problem::Problem;
-pub use reference::reference;
+pub use reference::{Setting, reference, settings};
 
 use problem::Source;
 use resource::Scope;

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
+/// The configuration file, unless another is named.
+pub const CONFIGURATION: &str = "headwater.toml";
+
 /// Event sourcing on AWS: provision it, feed it, read it.
 ///
 /// Exit codes: 0 done, 1 failed, 2 `drift` or `plan --detailed-exit-code` found a difference, 64 wrong usage,
-/// 130 interrupted.
+/// 130 interrupted, 141 the reader of the output went away before the end.
 #[derive(Debug, Parser)]
 #[command(name = "headwater", version, propagate_version = true, max_term_width = 110)]
 pub struct Cli {
@@ -36,7 +39,7 @@ pub struct Target {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "headwater.toml",
+        default_value = CONFIGURATION,
         env = "HEADWATER_CONFIG"
     )]
     pub config: PathBuf,

@@ -7,24 +7,28 @@ use resource::Class;
 use serde_json::json;
 
 use crate::{
-    commands::Exit,
-    terminal::{BAD, FAINT, STRONG, paint},
+    commands::{Exit, Interrupted},
+    terminal::{BAD, FAINT, STRONG, WARNING, paint, say},
 };
 
-/// Prints `error` to standard error, as JSON where machines read.
+/// Prints `error` to standard error, as JSON where machines read. Where the reader of our output has gone away there is
+/// nobody to tell.
 pub fn print(error: &anyhow::Error, json: bool) {
-    if json {
-        let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
-        anstream::eprintln!("{}", json!({"error": causes[0], "causes": causes[1..], "help": help(error)}));
-        return;
+    match exit(error) {
+        Exit::Unread => {}
+        _ if json => {
+            let causes: Vec<_> = error.chain().map(ToString::to_string).collect();
+            say(json!({"error": causes[0], "causes": causes[1..], "help": help(error)}));
+        }
+        Exit::Interrupted => say(paint(WARNING, format!("\n{error}"))),
+        _ => say(render(error)),
     }
-    anstream::eprintln!("{}", render(error));
 }
 
 /// The error, its causes and the help, one below the other.
 pub fn render(error: &anyhow::Error) -> String {
     // A mistake in the configuration brings its own layout, with the file's lines.
-    if let Some(invalid) = error.downcast_ref::<configuration::Error>() {
+    if let Some(invalid @ configuration::Error::Invalid(_)) = error.downcast_ref() {
         return invalid.to_string().trim_end().to_owned();
     }
     let mut text = format!("{} {error}", paint(BAD, "error:"));
@@ -46,6 +50,9 @@ pub fn render(error: &anyhow::Error) -> String {
 fn help(error: &anyhow::Error) -> Option<String> {
     if let Some(local) = error.chain().find_map(|cause| cause.downcast_ref::<localstack::Error>()) {
         return local.help();
+    }
+    if let Some(configuration::Error::Read { .. }) = error.downcast_ref() {
+        return Some("run it where headwater.toml lies, or name the file with --config".to_owned());
     }
     if finds_no_table(error) {
         return Some("the environment is not deployed; `deploy` makes its table".to_owned());
@@ -85,17 +92,17 @@ fn finds_no_table(error: &anyhow::Error) -> bool {
 /// How a command ends with `error`.
 pub fn exit(error: &anyhow::Error) -> Exit {
     let stopped = |cause: &(dyn StdError + 'static)| {
-        matches!(cause.downcast_ref::<engine::RunError>(), Some(engine::RunError::Interrupted))
+        cause.is::<Interrupted>()
+            || matches!(cause.downcast_ref::<engine::RunError>(), Some(engine::RunError::Interrupted))
     };
-    if error.chain().any(stopped) { Exit::Interrupted } else { Exit::Failed }
-}
-
-/// Whether the reader of our output has gone away, which is no failure: `headwater query … | head`.
-pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let broken = |cause: &(dyn StdError + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-    };
-    error.chain().any(broken)
+    // Our own write to a pipe that was closed stands at the top; beneath another error it is a connection's.
+    let unread =
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    match unread {
+        true => Exit::Unread,
+        false if error.chain().any(stopped) => Exit::Interrupted,
+        false => Exit::Failed,
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +140,7 @@ mod tests {
     #[test]
     fn a_run_that_was_told_to_stop_has_not_failed() {
         assert_eq!(exit(&engine::RunError::Interrupted.into()), Exit::Interrupted);
+        assert_eq!(exit(&Interrupted.into()), Exit::Interrupted);
         assert_eq!(exit(&anyhow::anyhow!("interrupted")), Exit::Failed);
     }
 
@@ -148,8 +156,16 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_is_no_failure() {
-        let error = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
-        assert!(is_closed_pipe(&error));
+    fn output_that_nobody_reads_is_told_from_a_connection_that_broke() {
+        let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(exit(&anyhow::Error::from(broken()).context("writing")), Exit::Unread);
+        let connection = Error::new("sqs:SendMessage", "the queue", Class::RetryLater, broken());
+        assert_eq!(exit(&connection.into()), Exit::Failed);
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_there_is_named_with_the_reason() {
+        let missing = crate::session::environment("nowhere/headwater.toml".as_ref(), "local").unwrap_err();
+        insta::assert_snapshot!(plain(&missing));
     }
 }

@@ -1,13 +1,15 @@
 //! Events as people hand them over: one JSON document, or one a line.
 
 use std::{
-    fs, io,
-    io::Read,
+    fs,
+    io::{self, IsTerminal, Read},
     path::{Path, PathBuf},
 };
 
 use event::Event;
 use serde::de::IgnoredAny;
+
+use crate::terminal::{self, FAINT, paint};
 
 /// What cannot be sent, with its place.
 #[derive(Debug, thiserror::Error)]
@@ -30,22 +32,26 @@ pub enum InputError {
     },
 }
 
-/// The text of `file`, or of standard input for `-` or `None`, and what to call it.
+/// The text of `file`, or of standard input for `-` or `None`, and what to call it. May be dropped while nothing comes.
 ///
 /// # Errors
 /// It cannot be read.
-pub fn read(file: Option<&Path>) -> Result<(String, String), InputError> {
-    match file {
-        Some(path) if path != Path::new("-") => {
-            let text = fs::read_to_string(path).map_err(|error| InputError::Read(path.to_owned(), error))?;
-            Ok((text, path.display().to_string()))
-        }
-        _ => {
+pub async fn read(file: Option<&Path>) -> Result<(String, String), InputError> {
+    let file = file.filter(|path| *path != Path::new("-")).map(Path::to_owned);
+    let place = file.clone().unwrap_or_else(|| "standard input".into());
+    if file.is_none() && io::stdin().is_terminal() {
+        terminal::say(paint(FAINT, "Type or paste events, one a line; Ctrl-D ends them."));
+    }
+    let text = terminal::apart(move || match file {
+        Some(path) => fs::read_to_string(path),
+        None => {
             let mut text = String::new();
-            let read = io::stdin().lock().read_to_string(&mut text);
-            read.map_err(|error| InputError::Read("standard input".into(), error))?;
-            Ok((text, "standard input".to_owned()))
+            io::stdin().lock().read_to_string(&mut text).map(|_| text)
         }
+    });
+    match text.await {
+        Ok(text) => Ok((text, place.display().to_string())),
+        Err(error) => Err(InputError::Read(place, error)),
     }
 }
 

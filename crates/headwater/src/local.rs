@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail, ensure};
 use aws_env::Calls;
 use localstack::{Embedded, Emulator, LoopbackUrl};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{Backend, BackendKind, Target},
@@ -42,10 +41,10 @@ impl Local {
         let backend = backend(args, run)?;
         let spinner = Spinner::new("starting local AWS");
         let progress = |text: &str| spinner.say(text);
-        let emulator = interruptible(Emulator::start(backend, &progress), &run.stop).await??;
+        let emulator = run.until_stopped(async { Ok(Emulator::start(backend, &progress).await?) }).await?;
         drop(spinner);
         let target = Target { endpoint_url: Some(emulator.endpoint().to_string()), ..run.target.clone() };
-        let mut session = Session::open(&target).await?;
+        let mut session = run.until_stopped(Session::open(&target)).await?;
         let (sdk, calls) = Calls::watch(&session.sdk);
         session.sdk = sdk;
         Ok(Self { emulator, bench: Workbench::of(session, &packages)?, calls, target })
@@ -70,14 +69,6 @@ fn backend(args: &Backend, run: &Run) -> Result<localstack::Backend> {
             port: args.port,
             ..Embedded::new(localstack::home())
         })),
-    }
-}
-
-/// `work`, unless the run is told to stop before it is done; then it is dropped, which ends what it began.
-async fn interruptible<T>(work: impl Future<Output = T>, stop: &CancellationToken) -> Result<T> {
-    tokio::select! {
-        done = work => Ok(done),
-        () = stop.cancelled() => bail!("interrupted"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{io, process::ExitCode};
 
 use clap::Parser;
-use headwater::{Cli, Exit, dispatch, failure, signals};
+use headwater::{Cli, dispatch, failure, signals};
 use tracing_subscriber::EnvFilter;
 
 /// Wrong usage, as sysexits.h has it; clap's own 2 means "differs" here.
@@ -28,7 +28,6 @@ async fn main() -> ExitCode {
     };
     match outcome {
         Ok(exit) => exit.into(),
-        Err(error) if failure::is_closed_pipe(&error) => Exit::Done.into(),
         Err(error) => {
             failure::print(&error, json);
             failure::exit(&error).into()

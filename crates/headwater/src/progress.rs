@@ -11,7 +11,7 @@ use engine::{Reporter, Skipped, StepError, text};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use resource::{Key, Step};
 
-use crate::terminal::{BAD, FAINT, GOOD, WARNING, duration, paint};
+use crate::terminal::{BAD, FAINT, GOOD, WARNING, duration, paint, say};
 
 /// Draws to standard error, so that standard output holds results alone. Without a terminal it prints plain lines.
 pub struct Progress {
@@ -37,7 +37,7 @@ impl Progress {
     }
 
     fn print(&self, line: &str) {
-        self.lines.suspend(|| anstream::eprintln!("{line}"));
+        self.lines.suspend(|| say(line));
     }
 
     fn end(&self, step: &Step, mark: &str, rest: &str) {
@@ -128,7 +128,7 @@ impl Spinner {
     pub fn say(&self, text: &str) {
         match &self.0 {
             Some(bar) => bar.set_message(text.to_owned()),
-            None => anstream::eprintln!("{text}"),
+            None => say(text),
         }
     }
 }

@@ -4,10 +4,14 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use aws_env::{Connection, SdkConfig};
-use blueprint::configuration::{Configuration, Environment};
+use blueprint::configuration::{Configuration, Environment, LOCAL};
 use resource::{AnyFamily, Families, Scope};
 
-use crate::{cli::Target, packages::Packages, running};
+use crate::{
+    cli::{CONFIGURATION, Target},
+    packages::Packages,
+    running,
+};
 
 /// An environment that may be touched: its account and region are the configured ones, and a local one is on this host.
 #[derive(Clone)]
@@ -55,13 +59,13 @@ impl Session {
     }
 }
 
-/// The environment called `name`. Where there is no configuration file, `local` has its defaults.
+/// The environment called `name`. Where there is no configuration file and none was named, `local` has its defaults.
 ///
 /// # Errors
 /// The file cannot be read or holds mistakes, or has no such environment.
 pub fn environment(file: &Path, name: &str) -> Result<Environment> {
     let configuration = match Configuration::load(file) {
-        Err(_) if name == blueprint::configuration::LOCAL && !file.exists() => {
+        Err(_) if name == LOCAL && file == Path::new(CONFIGURATION) && !file.exists() => {
             Configuration::parse("", file)?
         }
         loaded => loaded?,

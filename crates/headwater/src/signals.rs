@@ -5,7 +5,7 @@ use std::io;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::terminal::{WARNING, paint};
+use crate::terminal::{WARNING, paint, say};
 
 /// A token that the first SIGINT or SIGTERM cancels.
 ///
@@ -26,7 +26,7 @@ pub fn stop_on_signals() -> io::Result<CancellationToken> {
         }
         cancel.cancel();
         interrupt.recv().await;
-        anstream::eprintln!("{}", paint(WARNING, "Ended without order; the next run finds what is there."));
+        say(paint(WARNING, "Ended without order; the next run finds what is there."));
         std::process::exit(130);
     });
     Ok(token)

@@ -3,10 +3,12 @@
 use std::{
     fmt::Display,
     io::{self, BufRead, IsTerminal, Write},
+    thread,
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
+use tokio::sync::oneshot;
 
 /// Bold.
 pub const STRONG: Style = Style::new().bold();
@@ -24,6 +26,11 @@ pub const BAD: Style = AnsiColor::Red.on_default();
 /// A reader that has gone away (`| head`) is no error of ours: the caller returns the [`io::Error`], and `main` ends quietly.
 pub fn out() -> impl Write {
     anstream::stdout().lock()
+}
+
+/// Prints a line on standard error. Where nobody reads it any more, it is gone: no reason to end a run half-way.
+pub fn say(line: impl Display) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// `text` in `style`; of nothing, nothing.
@@ -101,17 +108,35 @@ pub fn is_interactive() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks on standard error and reads a line.
+/// Asks on standard error and reads a line. May be dropped, as [`apart`].
 ///
 /// # Errors
 /// Where standard input or error cannot be used.
-pub fn ask(question: &str) -> io::Result<String> {
-    let mut stderr = anstream::stderr().lock();
+pub async fn ask(question: &str) -> io::Result<String> {
+    let mut stderr = anstream::stderr();
     write!(stderr, "{question} ")?;
     stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    let answer = apart(|| {
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    Ok(answer.await?.trim().to_owned())
+}
+
+/// Reads in a thread of its own. The future may be dropped while the thread waits for its reader: the thread ends with
+/// the process, which does not wait for it. (It would for `tokio::task::spawn_blocking`.)
+///
+/// # Errors
+/// `read`'s own.
+pub async fn apart<T: Send + 'static>(
+    read: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (sender, receiver) = oneshot::channel();
+    thread::Builder::new().spawn(move || {
+        // Nobody waits for it any more where this fails.
+        let _ = sender.send(read());
+    })?;
+    receiver.await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -135,6 +160,19 @@ mod tests {
         assert_eq!(spans, ["340 ms", "4.2 s", "3 min 20 s", "2 h 5 min", "3 d 4 h"]);
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!((counted(1, "event"), counted(1000, "event")), ("1 event".into(), "1,000 events".into()));
+    }
+
+    #[test]
+    fn nothing_waits_for_a_reader_that_nobody_waits_for() {
+        let (never, silence) = std::sync::mpsc::channel::<()>();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let reading = apart(move || silence.recv().map_err(io::Error::other));
+            assert!(futures::poll!(std::pin::pin!(reading)).is_pending());
+            assert_eq!(apart(|| Ok(7)).await.unwrap(), 7);
+        });
+        drop(runtime);
+        drop(never);
     }
 
     #[test]

@@ -2,7 +2,37 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::knobs::SECTIONS;
+
+/// What there is to know of a knob, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The table of the file that it stands in; empty at the top.
+    pub table: &'static str,
+    /// Its key there.
+    pub key: &'static str,
+    /// What it accepts, with the unit.
+    pub takes: String,
+    /// What holds where the file leaves it out.
+    pub default: String,
+    /// What it does.
+    pub purpose: &'static str,
+}
+
+/// Every knob, in the order of the reference.
+pub fn settings() -> impl Iterator<Item = Setting> {
+    SECTIONS.iter().flat_map(|section| {
+        section.knobs.iter().map(|knob| Setting {
+            table: section.table,
+            key: knob.key(),
+            takes: knob.accepts(),
+            default: knob.default(),
+            purpose: knob.purpose(),
+        })
+    })
+}
 
 /// Every knob with what it takes, its default and its purpose: a Markdown table for each table of the file.
 pub fn reference() -> String {
@@ -12,9 +42,8 @@ pub fn reference() -> String {
             "" => "At the top".to_owned(),
             table => format!("`[{table}]`"),
         };
-        let rows = section.knobs.iter().map(|knob| {
-            let key = format!("`{}`", knob.key());
-            [key, knob.accepts(), knob.default(), knob.purpose().to_owned()]
+        let rows = settings().filter(|setting| setting.table == section.table).map(|setting| {
+            [format!("`{}`", setting.key), setting.takes, setting.default, setting.purpose.to_owned()]
         });
         let rows: Vec<[String; 4]> =
             std::iter::once(["Key", "Takes", "Default", "Purpose"].map(str::to_owned)).chain(rows).collect();

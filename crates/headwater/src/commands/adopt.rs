@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail, ensure};
 use engine::{Mode, Survey};
 use resource::{Key, Node, Observed, Owner, Plan};
+use serde_json::json;
 
 use crate::{
     cli,
@@ -27,15 +28,25 @@ pub async fn run(args: &cli::Adopt, run: &Run) -> Result<Exit> {
         found.push(find(&bench, key, id).await?);
     }
     let mut out = terminal::out();
-    write!(out, "{}", engine::text::render(&preview(&bench, &found)?))?;
-    if !args.yes && !run.confirm("Write Headwater's tags to them?")? {
+    let plan = preview(&bench, &found)?;
+    if !run.json {
+        write!(out, "{}", engine::text::render(&plan))?;
+    }
+    if !args.yes && !run.confirm("Write Headwater's tags to them?").await? {
         return Ok(Exit::Done);
     }
     for (node, observed) in &found {
         let family =
             bench.families.get(&node.kind).context("the blueprint has a kind that no family is for")?;
         family.adopt(&bench.session.scope, &node.key, observed).await?;
-        writeln!(out, "{} {} is {}", paint(GOOD, "adopted:"), observed.id, node.key)?;
+        if !run.json {
+            writeln!(out, "{} {} is {}", paint(GOOD, "adopted:"), observed.id, node.key)?;
+        }
+    }
+    if run.json {
+        let adopted = found.iter().map(|(node, observed)| json!({"key": node.key, "id": observed.id}));
+        writeln!(out, "{}", json!({"adopted": adopted.collect::<Vec<_>>(), "plan": plan}))?;
+        return Ok(Exit::Done);
     }
     let next = format!("cargo xtask deploy --env {}", run.target.env);
     writeln!(out, "\nThe next deploy makes them as the code says: {}", paint(STRONG, next))?;

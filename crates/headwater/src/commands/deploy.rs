@@ -20,19 +20,19 @@ use crate::{
 /// # Errors
 /// There is no plan, it was not agreed to, or the lease was not had. Steps that failed are printed.
 pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
-    let bench = Workbench::open(&run.target).await?;
     if let Some(file) = &args.plan {
         // It was looked at when it was saved, and the engine does nothing beyond it.
         let plan = read(file)?;
+        let bench = run.until_stopped(Workbench::open(&run.target)).await?;
         show(run, &plan)?;
         return apply(&bench, run, Mode::Deploy, &plan).await;
     }
-    let plan = bench.plan(Mode::Deploy).await?;
+    let (bench, plan) = run.until_stopped(planned(Workbench::open(&run.target), Mode::Deploy)).await?;
     if plan.is_converged() {
         return converged(run, &plan);
     }
     show(run, &plan)?;
-    if args.yes || run.confirm("Apply it?")? {
+    if args.yes || run.confirm("Apply it?").await? {
         apply(&bench, run, Mode::Deploy, &plan).await
     } else {
         Ok(Exit::Done)
@@ -45,27 +45,33 @@ pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
 /// As [`run`]; and for the stateful resources, the environment's name was not given.
 pub async fn destroy(args: &cli::Destroy, run: &Run) -> Result<Exit> {
     let mode = Mode::Destroy { include_stateful: args.include_stateful };
-    let bench = Workbench::open_unpackaged(&run.target).await?;
-    let plan = bench.plan(mode).await?;
+    let (bench, plan) = run.until_stopped(planned(Workbench::open_unpackaged(&run.target), mode)).await?;
     if plan.is_converged() {
         return converged(run, &plan);
     }
     show(run, &plan)?;
     let agreed = match args.include_stateful {
-        true => agrees_by_name(args, run)?,
-        false => args.yes || run.confirm("Delete them?")?,
+        true => agrees_by_name(args, run).await?,
+        false => args.yes || run.confirm("Delete them?").await?,
     };
     if agreed { apply(&bench, run, mode, &plan).await } else { Ok(Exit::Done) }
 }
 
-fn agrees_by_name(args: &cli::Destroy, run: &Run) -> Result<bool> {
+async fn planned(bench: impl Future<Output = Result<Workbench>>, mode: Mode) -> Result<(Workbench, Plan)> {
+    let bench = bench.await?;
+    let plan = bench.plan(mode).await?;
+    Ok((bench, plan))
+}
+
+async fn agrees_by_name(args: &cli::Destroy, run: &Run) -> Result<bool> {
     let name = &run.target.env;
     let given = match &args.confirm {
         Some(given) => given.clone(),
-        None if terminal::is_interactive() => {
+        None if !run.json && terminal::is_interactive() => {
             let warning = format!("This deletes the journal, the queues and every event in them, of {name}.");
-            anstream::eprintln!("\n{}", paint(BAD, warning));
-            terminal::ask("Type the environment's name to go on:")?
+            terminal::say(format!("\n{}", paint(BAD, warning)));
+            let answer = terminal::ask("Type the environment's name to go on:");
+            run.until_stopped(async { Ok(answer.await?) }).await?
         }
         None => bail!(
             "the journal and every event in it would be deleted, and nobody is there to be asked; pass `--confirm {name}` \

@@ -35,6 +35,8 @@ pub enum Exit {
     Differs,
     /// It was told to stop.
     Interrupted,
+    /// Whoever read the output has gone away, so the command ended where it was.
+    Unread,
 }
 
 impl From<Exit> for ExitCode {
@@ -44,9 +46,16 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Differs => 2,
             Exit::Interrupted => 130,
+            // What a shell shows for a program that SIGPIPE ended.
+            Exit::Unread => 141,
         })
     }
 }
+
+/// A command that was told to stop before it was done.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
 
 /// What every command is given.
 #[derive(Clone, Debug)]
@@ -60,41 +69,61 @@ pub struct Run {
 }
 
 impl Run {
-    /// Asks for a yes.
+    /// Asks for a yes. With `--json` nobody is asked, because nobody was shown what the question is about.
     ///
     /// # Errors
-    /// Nobody can be asked: then the option that says yes beforehand is named.
-    pub fn confirm(&self, question: &str) -> Result<bool> {
-        if !terminal::is_interactive() {
-            bail!(
-                "there is no terminal on which to ask \"{question}\"; pass `--yes` to answer it beforehand"
-            );
+    /// [`Interrupted`]; or nobody can be asked, and then the option that says yes beforehand is named.
+    pub async fn confirm(&self, question: &str) -> Result<bool> {
+        if self.json || !terminal::is_interactive() {
+            let why = if self.json {
+                "with --json nobody is asked"
+            } else {
+                "there is no terminal on which to ask"
+            };
+            bail!("{why} \"{question}\"; pass `--yes` to answer it beforehand");
         }
-        let answer = terminal::ask(&format!("{question} [y/N]"))?;
+        let question = format!("{question} [y/N]");
+        let answer = self.until_stopped(async { Ok(terminal::ask(&question).await?) }).await?;
         Ok(matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// Does `work` until the run is told to stop; then `work` is dropped where it is.
+    ///
+    /// # Errors
+    /// [`Interrupted`], or `work`'s own.
+    pub async fn until_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => bail!(Interrupted),
+            done = work => done,
+        }
     }
 }
 
 /// Runs the command.
 ///
+/// # Guarantees
+/// Once `stop` is cancelled, what changes an environment ends the steps in flight and begins no other; a command that
+/// leaves nothing half done is dropped where it is.
+///
 /// # Errors
-/// The command's own.
+/// The command's own, and [`Interrupted`].
 pub async fn dispatch(cli: Cli, stop: CancellationToken) -> Result<Exit> {
     let run = Run { target: cli.target, json: cli.json, stop };
     match cli.command {
         Command::TestLocal(args) => test_local::run(&args, &run).await,
         Command::Up(args) => up::run(&args, &run).await,
         Command::Send(args) => send::run(&args, &run).await,
-        Command::Query(args) => query::run(&args, &run).await,
-        Command::Tail(args) => tail::run(&args, &run).await,
-        Command::Redrive(args) => redrive::run(&args, &run).await,
-        Command::Plan(args) => plan::run(&args, &run).await,
+        Command::Query(args) => run.until_stopped(query::run(&args, &run)).await,
+        Command::Tail(args) => run.until_stopped(tail::run(&args, &run)).await,
+        Command::Redrive(args) => run.until_stopped(redrive::run(&args, &run)).await,
+        Command::Plan(args) => run.until_stopped(plan::run(&args, &run)).await,
         Command::Deploy(args) => deploy::run(&args, &run).await,
         Command::Destroy(args) => deploy::destroy(&args, &run).await,
-        Command::Drift => drift::run(&run).await,
-        Command::Status => status::run(&run).await,
-        Command::Adopt(args) => adopt::run(&args, &run).await,
-        Command::History(args) => history::run(&args, &run).await,
-        Command::Settings => settings::run(),
+        Command::Drift => run.until_stopped(drift::run(&run)).await,
+        Command::Status => run.until_stopped(status::run(&run)).await,
+        Command::Adopt(args) => run.until_stopped(adopt::run(&args, &run)).await,
+        Command::History(args) => run.until_stopped(history::run(&args, &run)).await,
+        Command::Settings => settings::run(&run),
     }
 }

@@ -38,17 +38,9 @@ pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
     };
     let mut found = Vec::new();
     let mut out = terminal::out();
-    loop {
-        tokio::select! {
-            event = events.try_next() => match event? {
-                Some(event) => {
-                    writeln!(out, "{}", if run.json { event.to_json() } else { line(&event) })?;
-                    found.push(event);
-                }
-                None => break,
-            },
-            () = run.stop.cancelled() => return Ok(Exit::Interrupted),
-        }
+    while let Some(event) = events.try_next().await? {
+        writeln!(out, "{}", if run.json { event.to_json() } else { line(&event) })?;
+        found.push(event);
     }
     if !run.json {
         summary(&mut out, args, &found)?;

@@ -38,7 +38,7 @@ pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
     if args.list || messages.is_empty() {
         return Ok(Exit::Done);
     }
-    if !args.yes && !run.confirm("Move them back to the queue?")? {
+    if !args.yes && !run.confirm("Move them back to the queue?").await? {
         return Ok(Exit::Done);
     }
     let moved = redrive(&dead, &queue).await?;

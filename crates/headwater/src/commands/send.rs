@@ -29,7 +29,7 @@ const AT_ONCE: usize = 16;
 pub struct Sent {
     /// Messages that SQS took.
     pub sent: u64,
-    /// Messages that it did not take, the first few.
+    /// Messages that it did not take, by their place among all.
     pub refused: Vec<NotSent>,
 }
 
@@ -42,7 +42,8 @@ pub async fn run(args: &cli::Send, run: &Run) -> Result<Exit> {
         let queue = queue(run).await?;
         return report(run, count, args.rate, &queue, load::messages(count)).await;
     }
-    let (text, place) = input::read(args.file.as_deref())?;
+    let read = input::read(args.file.as_deref());
+    let (text, place) = run.until_stopped(async { Ok(read.await?) }).await?;
     let bodies = if args.unchecked { input::lines(&text, &place)? } else { input::events(&text, &place)? };
     let queue = queue(run).await?;
     let total = bodies.len() as u64;
@@ -51,8 +52,11 @@ pub async fn run(args: &cli::Send, run: &Run) -> Result<Exit> {
 }
 
 async fn queue(run: &Run) -> Result<Queue> {
-    let session = Session::open(&run.target).await?;
-    Queue::named(&session.sdk, &session.scope.physical_name(blueprint::EVENT_QUEUE)).await
+    run.until_stopped(async {
+        let session = Session::open(&run.target).await?;
+        Queue::named(&session.sdk, &session.scope.physical_name(blueprint::EVENT_QUEUE)).await
+    })
+    .await
 }
 
 async fn report(
@@ -107,22 +111,23 @@ pub async fn send(
         (size, ticker(Duration::from_secs_f64(size as f64 / f64::from(rate))))
     });
     let (size, ticker) = ticks.map_or((MAX_BATCH_MESSAGES, None), |(size, ticker)| (size, Some(ticker)));
-    let paced =
-        stream::unfold((Batches::new(messages, size), ticker), |(mut batches, mut ticker)| async move {
-            let batch = batches.next()?;
-            if let Some(ticker) = &mut ticker {
-                ticker.tick().await;
-            }
-            Some((Ok::<_, anyhow::Error>(batch), (batches, ticker)))
-        });
+    let begin = (Batches::new(messages, size), ticker, 0);
+    let paced = stream::unfold(begin, |(mut batches, mut ticker, first)| async move {
+        let batch = batches.next()?;
+        if let Some(ticker) = &mut ticker {
+            ticker.tick().await;
+        }
+        let next = first + batch.len();
+        Some((Ok::<_, anyhow::Error>((first, batch)), (batches, ticker, next)))
+    });
     let done = std::cell::RefCell::new(Sent::default());
     paced
-        .map_ok(|batch| async move { Ok((batch.len() as u64, queue.send(&batch).await?)) })
+        .map_ok(|(first, batch)| async move { Ok((first, batch.len() as u64, queue.send(&batch).await?)) })
         .try_buffer_unordered(AT_ONCE)
-        .try_for_each(|(count, refused)| {
+        .try_for_each(|(first, count, refused)| {
             let mut done = done.borrow_mut();
             done.sent += count - refused.len() as u64;
-            done.refused.extend(refused);
+            done.refused.extend(refused.into_iter().map(|one| NotSent { index: first + one.index, ..one }));
             progress(done.sent);
             futures::future::ready(Ok(()))
         })

@@ -3,14 +3,24 @@
 use std::io::Write;
 
 use anyhow::Result;
+use blueprint::configuration;
 
-use crate::{commands::Exit, terminal};
+use crate::{
+    commands::{Exit, Run},
+    terminal,
+};
 
 /// Runs `settings`.
 ///
 /// # Errors
 /// Standard output is closed.
-pub fn run() -> Result<Exit> {
-    write!(terminal::out(), "{}", blueprint::configuration::reference())?;
+pub fn run(run: &Run) -> Result<Exit> {
+    let mut out = terminal::out();
+    if run.json {
+        let settings: Vec<_> = configuration::settings().collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&settings)?)?;
+    } else {
+        write!(out, "{}", configuration::reference())?;
+    }
     Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use resource::{Deployment, DeploymentStore, Lease, Node, Observed};
+use resource::{Class, Deployment, DeploymentStore, Lease, Node, Observed};
 use serde_json::{Value, json};
 
 use crate::{
@@ -44,8 +44,8 @@ async fn look(bench: &Workbench) -> Result<Status> {
         bench.survey(),
         async { Ok(store.lease().await?) },
         async { Ok(store.history(1).await?.into_iter().next()) },
-        async { Ok(depth(bench, blueprint::EVENT_QUEUE).await) },
-        async { Ok(depth(bench, blueprint::DEAD_LETTER_QUEUE).await) },
+        depth(bench, blueprint::EVENT_QUEUE),
+        depth(bench, blueprint::DEAD_LETTER_QUEUE),
     )?;
     let observed = |node: &Node| bench.observed(&survey, &node.key).cloned();
     Ok(Status {
@@ -70,9 +70,18 @@ pub fn outputs(bench: &Workbench, survey: &engine::Survey) -> Vec<(&'static str,
 }
 
 /// None where the queue is not there yet.
-async fn depth(bench: &Workbench, queue: &str) -> Option<Depth> {
-    let queue = Queue::named(&bench.session.sdk, &bench.session.scope.physical_name(queue)).await.ok()?;
-    queue.depth().await.ok()
+async fn depth(bench: &Workbench, queue: &str) -> Result<Option<Depth>> {
+    let name = bench.session.scope.physical_name(queue);
+    let depth = async { Queue::named(&bench.session.sdk, &name).await?.depth().await };
+    match depth.await {
+        Ok(depth) => Ok(Some(depth)),
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<resource::Error>().is_some_and(|error| error.class == Class::NotFound)
 }
 
 fn print(out: &mut impl Write, bench: &Workbench, status: &Status) -> Result<()> {

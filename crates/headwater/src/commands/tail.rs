@@ -21,15 +21,11 @@ pub async fn run(args: &cli::Tail, run: &Run) -> Result<Exit> {
     let streams = aws_sdk_dynamodbstreams::Client::new(&session.sdk);
     let mut events = query::journal(&session).tail(streams).await?;
     if !run.json {
-        anstream::eprintln!("{}", paint(FAINT, "New events are printed as they land. Ctrl-C ends it."));
+        terminal::say(paint(FAINT, "New events are printed as they land. Ctrl-C ends it."));
     }
     let mut printed = 0;
     while args.limit.is_none_or(|limit| printed < limit) {
-        let event = tokio::select! {
-            event = events.next() => event,
-            () = run.stop.cancelled() => return Ok(Exit::Interrupted),
-        };
-        match event {
+        match events.next().await {
             Some(Ok(event)) => {
                 let wanted =
                     |filter: &Option<String>, value| filter.as_deref().is_none_or(|name| name == value);
@@ -40,7 +36,7 @@ pub async fn run(args: &cli::Tail, run: &Run) -> Result<Exit> {
                 }
             }
             Some(Err(error @ journal::TailError::Item { .. })) => {
-                anstream::eprintln!("{} {error}", paint(BAD, "skipped:"));
+                terminal::say(format!("{} {error}", paint(BAD, "skipped:")));
             }
             Some(Err(error)) => return Err(error.into()),
             None => break,

@@ -21,11 +21,11 @@ use crate::{
 pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
     let local = Local::start(args, run).await?;
     let quiet = Run { json: false, ..run.clone() };
-    let plan = local.bench.plan(Mode::Deploy).await?;
+    let plan = run.until_stopped(local.bench.plan(Mode::Deploy)).await?;
     let report = local.explain(deploy::execute(&local.bench, &quiet, Mode::Deploy, &plan).await)?;
     if report.outcome != resource::Outcome::Succeeded {
         for (step, error) in report.failures() {
-            anstream::eprintln!("{}: {error}", step.key);
+            terminal::say(format!("{}: {error}", step.key));
         }
         return Ok(if run.stop.is_cancelled() { Exit::Interrupted } else { Exit::Failed });
     }
@@ -34,7 +34,7 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
     print(run, &local).await?;
     tokio::select! {
         () = run.stop.cancelled() => {
-            anstream::eprintln!("{}", paint(FAINT, "Local AWS ends, and all that was on it."));
+            terminal::say(paint(FAINT, "Local AWS ends, and all that was on it."));
             Ok(Exit::Done)
         }
         died = local.emulator.died() => Err(died.into()),
