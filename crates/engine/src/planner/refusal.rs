@@ -79,7 +79,7 @@ impl Reason {
     fn sentence(&self, environment: &str) -> String {
         match self {
             Self::Taken { key, kind, id, name, owner } => format!(
-                "`{key}` wants the name `{name}`, but an {kind} of that name is there already, {owner}.\n  \
+                "`{key}` wants the name `{name}`, which another {kind} has already, {owner}.\n  \
                  If it is to be this environment's, run `headwater adopt --env {environment} {key}={id}`; if not, \
                  rename or delete it."
             ),
