@@ -12,8 +12,7 @@ use headwater::{commands::redrive, load};
 use journal::{ReadOptions, conflicts};
 use serde_json::json;
 
-/// The defaults.
-const DEFAULTS: &str = "[environments.local]";
+use crate::{DEFAULTS, SEED, message};
 
 /// A message that fails comes again after 6 × 1 s; none is given up for that.
 const SHORT_TIMEOUT: &str = "
@@ -22,16 +21,6 @@ max_receive_count = 100
 [environments.local.ingest]
 timeout_seconds = 1
 ";
-
-/// The second source document's message.
-const SEED: &str = r#"{
-  "id": "5b070a84-c5d5-460a-ac98-a0717cbc8e56",
-  "requestId": "677afffc-373e-42f0-8363-f24bc675bcf6",
-  "timestamp": "2020-05-01T20:00:00Z",
-  "type": "MICROSERVICE_REQUEST",
-  "source": "Gateway",
-  "data": { "Name": "Microservice A" }
-}"#;
 
 /// Each JSON type, falsy values above all, and a time that is not in UTC.
 const TYPES: &str = r#"{
@@ -47,10 +36,6 @@ const TYPES: &str = r#"{
     "text": "naïve — 事件 🌊"
   }
 }"#;
-
-fn message(body: impl Into<String>) -> Message {
-    Message { body: body.into(), attributes: BTreeMap::new() }
-}
 
 fn with(field: &str, value: serde_json::Value) -> String {
     let mut event: serde_json::Value = serde_json::from_str(SEED).expect("the seed is JSON");

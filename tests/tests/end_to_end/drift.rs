@@ -1,0 +1,85 @@
+//! Each field of each spec is changed from outside, by the SDK alone; the plan names every one, and a deploy repairs all.
+//!
+//! A module a family says in a spec of its type what it made of the resource. The spec is written in full, so that a new
+//! field does not compile until somebody has changed it from outside as well.
+
+mod function;
+mod log_group;
+mod mapping;
+mod queue;
+mod role;
+mod table;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use end_to_end::Local;
+use resource::{Action, Spec};
+use serde_json::Value;
+
+use crate::DEFAULTS;
+
+/// What somebody made of a resource.
+struct Changed {
+    key: &'static str,
+    /// Its fields now.
+    spec: Value,
+    /// The fields that are as they were, each with the reason why nobody can change it.
+    fixed: &'static [(&'static str, &'static str)],
+    /// What it takes to repair it.
+    action: Action,
+}
+
+impl Changed {
+    fn new<S: Spec>(
+        key: &'static str,
+        spec: S,
+        fixed: &'static [(&'static str, &'static str)],
+    ) -> Result<Self> {
+        Ok(Self { key, spec: serde_json::to_value(spec)?, fixed, action: Action::Update })
+    }
+}
+
+#[tokio::test]
+async fn every_field_that_is_changed_from_outside_is_named_by_the_plan_and_repaired_by_a_deploy() -> Result<()>
+{
+    let local = Local::start(DEFAULTS).await?;
+    local.deploy().await?;
+    let changes = [
+        queue::change(&local).await?,
+        table::change(&local).await?,
+        role::change(&local).await?,
+        function::change(&local).await?,
+        mapping::change(&local).await?,
+        log_group::change(&local).await?,
+    ];
+
+    let (survey, plan) = (local.bench.survey().await?, local.plan().await?);
+    for changed in &changes {
+        let key = changed.key.parse()?;
+        let node = local.bench.graph.get(&key).context("no such node")?;
+        let observed = local.bench.observed(&survey, &key).context("the resource is not there")?;
+        assert_eq!(observed.spec, changed.spec, "{key} is not observed as it is");
+        let step = plan.steps.iter().find(|step| step.key == key).context("the plan leaves it as it is")?;
+        let named: BTreeSet<_> = step.changes.iter().map(|change| change.top().to_owned()).collect();
+        let fixed: BTreeSet<_> = changed.fixed.iter().map(|(field, _)| (*field).to_owned()).collect();
+        let all: BTreeSet<_> = fields(&changed.spec).chain(fields(&node.spec)).collect();
+        assert_eq!(named, &all - &fixed, "the plan does not name every field of {key}");
+        assert_eq!(step.action, changed.action, "{key}");
+    }
+    assert_eq!(plan.steps.len(), changes.len());
+
+    local.deploy().await?;
+    let plan = local.plan().await?;
+    assert!(plan.is_converged(), "{}", engine::text::render(&plan));
+    Ok(())
+}
+
+fn fields(spec: &Value) -> impl Iterator<Item = String> {
+    spec.as_object().into_iter().flat_map(|fields| fields.keys().cloned())
+}
+
+/// An ARN of the local account.
+fn arn(local: &Local, service: &str, resource: &str) -> String {
+    local.bench.session.scope.arn(service, resource)
+}
