@@ -1,6 +1,7 @@
 //! Scripted AWS responses: the races that no emulator shows, in tests.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -20,6 +21,7 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::body::SdkBody;
+use resource::{Family, Need};
 use serde_json::Value;
 
 use crate::calls;
@@ -123,6 +125,25 @@ impl Script {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
         (self.answer.lock().unwrap_or_else(PoisonError::into_inner))(&request)
     }
+}
+
+/// Asserts that the family lists just the actions that its code calls. Each stands in `code`, the family's sources, once in the
+/// list and at least once in a call; but for `besides`, which is all that AWS asks for without a call of that name.
+pub fn assert_actions<F: Family>(code: &[&str], besides: &[&str]) {
+    let direct = F::ACTIONS.iter().filter(|action| !matches!(action.need, Need::Dependent(_)));
+    let listed: Vec<_> = direct.map(|action| action.name).collect();
+    let services: Vec<_> = listed.iter().filter_map(|name| name.split(':').next()).collect();
+    let mut named = BTreeMap::<&str, usize>::new();
+    for text in code.iter().flat_map(|source| source.split('"')) {
+        if text.split_once(':').is_some_and(|(service, _)| services.contains(&service)) {
+            *named.entry(text).or_default() += 1;
+        }
+    }
+    let unlisted: Vec<_> =
+        named.keys().filter(|name| F::ACTIONS.iter().all(|action| action.name != **name)).collect();
+    assert!(unlisted.is_empty(), "called, but not listed: {unlisted:?}");
+    let uncalled: Vec<_> = listed.into_iter().filter(|name| named[name] < 2).collect();
+    assert_eq!(uncalled, besides, "listed, but never called");
 }
 
 fn read(request: &HttpRequest) -> Request {

@@ -1,6 +1,6 @@
 //! The family against scripted responses.
 
-use aws_env::scripted::{Reply, Request, Script};
+use aws_env::scripted::{Reply, Request, Script, assert_actions};
 use resource::{
     Class, Desired, Family, Grantee, Observed, Owner, PolicyDocument, Progress, Scope, Statement,
 };
@@ -213,10 +213,6 @@ fn writing_to_a_group_never_includes_making_one() {
 
 #[test]
 fn the_actions_are_exactly_the_operations_that_the_code_names() {
-    let named = include_str!("family.rs").split('"').filter(|text| text.starts_with("logs:"));
-    let mut count = std::collections::BTreeMap::<&str, usize>::new();
-    named.for_each(|name| *count.entry(name).or_default() += 1);
-    let listed: Vec<_> = LogGroups::ACTIONS.iter().map(|action| action.name).collect();
-    assert!(count.keys().all(|name| listed.contains(name)), "{count:?}");
-    assert!(listed.iter().all(|name| count[name] > 1), "listed, but never called: {count:?}");
+    let code = [include_str!("family.rs")];
+    assert_actions::<LogGroups>(&code, &[]);
 }

@@ -1,6 +1,6 @@
 //! Seeing what is there.
 
-use aws_env::scripted::{Reply, Script};
+use aws_env::scripted::{Reply, Script, assert_actions};
 use resource::{Class, Family, Owner, Progress};
 use serde_json::{Value, json};
 
@@ -120,4 +120,15 @@ async fn what_is_denied_is_an_error_and_what_cannot_be_read_is_named() {
         format!("{error}: {}", error.source),
         @"dynamodb:DescribeTable failed (headwater-dev-event): DynamoDB gave `GLACIAL` as the table class"
     );
+}
+
+#[test]
+fn the_actions_are_exactly_the_operations_that_the_code_names() {
+    let code = [
+        include_str!("../changes.rs"),
+        include_str!("../delete.rs"),
+        include_str!("../ensure.rs"),
+        include_str!("../family.rs"),
+    ];
+    assert_actions::<Tables>(&code, &[]);
 }

@@ -1,6 +1,6 @@
 //! Seeing what is there.
 
-use aws_env::scripted::{Reply, Script};
+use aws_env::scripted::{Reply, Script, assert_actions};
 use resource::{Class, Family, Owner};
 use serde_json::json;
 
@@ -71,4 +71,10 @@ async fn an_adopted_queue_is_ours() {
     queues.adopt(&scope(), &key(), &theirs).await.unwrap();
     let ours = queues.find(&scope(), NAME).await.unwrap().expect("found");
     assert_eq!(ours.owner, Owner::Us(key()));
+}
+
+#[test]
+fn the_actions_are_exactly_the_operations_that_the_code_names() {
+    let code = [include_str!("../ensure.rs"), include_str!("../family.rs")];
+    assert_actions::<Queues>(&code, &[]);
 }
