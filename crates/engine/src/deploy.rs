@@ -81,7 +81,15 @@ pub async fn propose(graph: &Graph, families: &Families, mode: Mode) -> Result<P
 /// # Errors
 /// [`RunError`] where no step was begun. Steps that failed are in the [`Report`].
 pub async fn deploy(run: &Run<'_>, mode: Mode, approved: &Plan) -> Result<Report, RunError> {
-    let (plan, observed) = run.until_stopped(run.look(mode, approved)).await??;
+    let (plan, observed) = match run.until_stopped(run.look(mode, approved)).await? {
+        // What another run has half done was in nobody's plan.
+        Err(RunError::Beyond(more)) if more.iter().all(Difference::is_to_do) => {
+            let held = lease::held(run.store, &run.settings, run.is_dead).await;
+            let held = held.map(|lease| LeaseError::Held(Box::new(lease)).into());
+            return Err(held.unwrap_or(RunError::Beyond(more)));
+        }
+        looked => looked?,
+    };
     if plan.is_converged() {
         return Ok(Report::new(Vec::new(), None));
     }

@@ -94,9 +94,7 @@ pub(crate) async fn take<'a>(
                 let left = Duration::from_millis(row.expires_at_millis.saturating_sub(now));
                 return Ok(Held::new(store, settings, row, begun + left));
             }
-            Some(row)
-                if now <= row.expires_at_millis.saturating_add(millis(settings.skew)) && !is_dead(&row) =>
-            {
+            Some(row) if !may_be_taken(&row, settings, is_dead) => {
                 return Err(LeaseError::Held(Box::new(row)));
             }
             before => {
@@ -116,6 +114,21 @@ pub(crate) async fn take<'a>(
         let source = "the lease's row changed with every attempt to take it";
         resource::Error::new("headwater:TakeLease", "deployments", Class::Conflict, source)
     })))
+}
+
+/// The lease that another run has now, where the store says so.
+pub(crate) async fn held(
+    store: &dyn DeploymentStore,
+    settings: &Settings,
+    is_dead: &(dyn Fn(&Lease) -> bool + Sync),
+) -> Option<Lease> {
+    let row = answer(settings, store.lease()).await.ok()?;
+    row.filter(|row| !may_be_taken(row, settings, is_dead))
+}
+
+fn may_be_taken(row: &Lease, settings: &Settings, is_dead: &(dyn Fn(&Lease) -> bool + Sync)) -> bool {
+    let over = row.expires_at_millis.saturating_add(millis(settings.skew));
+    settings.clock.now_millis() > over || is_dead(row)
 }
 
 fn new_lease(run: &str, caller: &Caller, command: &str, now: u64, settings: &Settings) -> Lease {

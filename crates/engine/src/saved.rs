@@ -60,6 +60,13 @@ pub enum Difference {
     Change(Box<Step>, FieldChange),
 }
 
+impl Difference {
+    /// Whether it is something to do, and not a plan for something else.
+    pub(crate) fn is_to_do(&self) -> bool {
+        !matches!(self, Self::Other { .. })
+    }
+}
+
 /// Whether all that `fresh` would do was approved with `saved`. Doing less is fine.
 ///
 /// # Errors

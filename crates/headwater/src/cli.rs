@@ -252,14 +252,6 @@ mod tests {
     }
 
     #[test]
-    fn a_query_takes_one_of_request_type_and_source_with_any_other_option() {
-        let parses = |line: &str| Cli::try_parse_from(line.split(' ')).is_ok();
-        assert!(parses("headwater query --type T --limit 3 --newest --since 1m --json"));
-        assert!(!parses("headwater query --type T --source S"));
-        assert!(!parses("headwater query --limit 3"));
-    }
-
-    #[test]
     fn the_help_lists_every_command() {
         let help = Cli::command().term_width(110).render_long_help().to_string();
         insta::assert_snapshot!(help);

@@ -18,30 +18,44 @@ pub struct NotRunning;
 /// Makes the address known for as long as the value lives.
 #[derive(Debug)]
 pub struct Announcement {
+    file: PathBuf,
     endpoint: String,
+    /// What was announced before: it may run still when this one ends.
+    before: Option<String>,
 }
 
 fn file() -> PathBuf {
     localstack::home().join("local-endpoint")
 }
 
-/// Tells other commands that local AWS answers at `endpoint`. The last one to say so is the one that they find.
+/// Tells other commands that local AWS answers at `endpoint`. The last one to say so is the one that they find; once it
+/// has ended, the one before it.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn announce(endpoint: &LoopbackUrl) -> io::Result<Announcement> {
-    let file = file();
+    announce_in(file(), endpoint.as_str())
+}
+
+fn announce_in(file: PathBuf, endpoint: &str) -> io::Result<Announcement> {
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory)?;
     }
-    fs::write(file, endpoint.as_str())?;
-    Ok(Announcement { endpoint: endpoint.as_str().to_owned() })
+    let before = fs::read_to_string(&file).ok();
+    fs::write(&file, endpoint)?;
+    Ok(Announcement { file, endpoint: endpoint.to_owned(), before })
 }
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        let ours = fs::read_to_string(file()).is_ok_and(|said| said == self.endpoint);
-        if ours && let Err(error) = fs::remove_file(file()) {
+        if fs::read_to_string(&self.file).is_ok_and(|said| said != self.endpoint) {
+            return;
+        }
+        let taken_back = match &self.before {
+            Some(before) => fs::write(&self.file, before),
+            None => fs::remove_file(&self.file),
+        };
+        if let Err(error) = taken_back {
             tracing::debug!(%error, "could not take the local endpoint's announcement back");
         }
     }
@@ -60,4 +74,25 @@ pub async fn find() -> io::Result<Option<String>> {
     let Ok(endpoint) = said.parse::<LoopbackUrl>() else { return Ok(None) };
     let connects = timeout(Duration::from_secs(2), TcpStream::connect((endpoint.host(), endpoint.port())));
     Ok(matches!(connects.await, Ok(Ok(_))).then_some(said))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn when_the_last_one_ends_the_one_before_is_found_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("local-endpoint");
+        let said = || fs::read_to_string(&file).ok();
+        let first = announce_in(file.clone(), "first").unwrap();
+        let second = announce_in(file.clone(), "second").unwrap();
+        drop(second);
+        assert_eq!(said().as_deref(), Some("first"));
+        let third = announce_in(file.clone(), "third").unwrap();
+        drop(first);
+        assert_eq!(said().as_deref(), Some("third"));
+        drop(third);
+        assert_eq!(said().as_deref(), Some("first"));
+    }
 }

@@ -149,6 +149,11 @@ impl Lab {
         self.apply_as(self.next_process(), graph, mode, approved, true).await
     }
 
+    /// Deploys what was approved, as [`Lab::run_elsewhere`].
+    pub(crate) async fn apply_elsewhere(&self, graph: &Graph, approved: &Plan) -> Result<Report, RunError> {
+        self.apply_as(self.next_process(), graph, Mode::Deploy, approved, false).await
+    }
+
     fn next_process(&self) -> u32 {
         self.processes.fetch_add(1, Ordering::SeqCst) + 1
     }

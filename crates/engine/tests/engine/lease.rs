@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use crate::{
     blueprint::{graph, graph_with},
     cloud::Fault,
+    families::{Model, Queue},
     lab::Lab,
 };
 
@@ -46,6 +47,26 @@ async fn a_lease_that_another_run_holds_stops_this_one_and_says_whose_it_is() {
     insta::assert_snapshot!(refused);
     assert_eq!(lab.cloud.mutations(), []);
     assert_eq!(lab.cloud.world().lease, Some(held));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_run_has_half_done_is_no_news_beyond_the_plan() {
+    let (lab, wanted) = changed().await;
+    let (graph, other) = (graph(), lab.plan(&wanted, Mode::Deploy).await);
+    let approved = lab.plan(&graph, Mode::Deploy).await;
+    let half_done = ("days".to_owned(), json!(1));
+    lab.cloud.world().get(&Queue::KIND, "headwater-dev-failures").unwrap().fields.extend([half_done]);
+    let unheld = lab.apply_elsewhere(&graph, &approved).await;
+    assert!(matches!(unheld, Err(RunError::Beyond(_))), "{unheld:?}");
+
+    lab.cloud.world().lease = Some(foreign(&lab, 60));
+    let held = lab.apply_elsewhere(&graph, &approved).await;
+    assert!(matches!(held, Err(RunError::Lease(LeaseError::Held(_)))), "{held:?}");
+    let elsewhere = lab.apply_elsewhere(&graph, &other).await;
+    assert!(
+        matches!(elsewhere, Err(RunError::Beyond(_))),
+        "a plan for something else stays one: {elsewhere:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -178,8 +178,7 @@ fn print(out: &mut impl Write, report: &Report, begun: Instant) -> Result<()> {
     let line = format!("{done} of {total} in {}", duration(begun.elapsed()));
     writeln!(out, "\n{}: {line}", paint(style, word))?;
     for (step, error) in report.failures() {
-        let error = anyhow::anyhow!("{}", chain(error));
-        writeln!(out, "  {} {error}", paint(STRONG, format!("{}:", step.key)))?;
+        writeln!(out, "  {} {}", paint(STRONG, format!("{}:", step.key)), chain(error))?;
     }
     if let Some(lost) = &report.lost {
         writeln!(out, "  {}", paint(BAD, lost))?;

@@ -29,5 +29,10 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
         result = proof.all(&mut report) => result?,
         () = stop.cancelled() => return Ok(Exit::Interrupted),
     }
-    Ok(if report.end(proof.log())? { Exit::Done } else { Exit::Failed })
+    if report.end(proof.log())? {
+        return Ok(Exit::Done);
+    }
+    // Where the emulator has died, that is why.
+    proof.alive()?;
+    Ok(Exit::Failed)
 }

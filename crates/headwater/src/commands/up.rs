@@ -25,7 +25,7 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
     let report = local.explain(deploy::execute(&local.bench, &quiet, Mode::Deploy, &plan).await)?;
     if report.outcome != resource::Outcome::Succeeded {
         for (step, error) in report.failures() {
-            terminal::say(format!("{}: {error}", step.key));
+            terminal::say(format!("{}: {}", step.key, deploy::chain(error)));
         }
         return Ok(if run.stop.is_cancelled() { Exit::Interrupted } else { Exit::Failed });
     }

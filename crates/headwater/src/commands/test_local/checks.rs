@@ -61,6 +61,14 @@ impl Proof {
         self.local.emulator.log()
     }
 
+    /// Whether the emulator still runs.
+    ///
+    /// # Errors
+    /// How it died.
+    pub(super) fn alive(&self) -> Result<()> {
+        Ok(self.local.emulator.check()?)
+    }
+
     /// All checks, into `report`.
     ///
     /// # Errors
