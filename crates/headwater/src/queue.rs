@@ -142,7 +142,7 @@ impl Queue {
             for failed in answer.failed {
                 let index = failed.id.parse().unwrap_or(0);
                 if failed.sender_fault || attempt == ATTEMPTS {
-                    let message = failed.message.unwrap_or_default();
+                    let message = failed.message.unwrap_or_else(|| "no message".to_owned());
                     refused.push(NotSent { index, code: failed.code, message });
                 } else {
                     left.push(index);

@@ -149,3 +149,29 @@ fn bar(total: u64) -> ProgressBar {
     }
     bar
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_env::scripted::{Reply, Script};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_sqs_refuses_is_told_by_its_place_among_all() {
+        let script = Script::new(|request| {
+            let entries = request.json()["Entries"].as_array().map_or(0, Vec::len);
+            let refused = json!({"Id": "1", "Code": "InvalidMessageContents", "SenderFault": true});
+            match (request.operation.as_str(), entries) {
+                ("GetQueueUrl", _) => Reply::json(200, json!({"QueueUrl": "http://127.0.0.1/queue"})),
+                (_, MAX_BATCH_MESSAGES) => Reply::json(200, json!({"Successful": [], "Failed": []})),
+                _ => Reply::json(200, json!({"Successful": [], "Failed": [refused]})),
+            }
+        });
+        let queue = Queue::named(&script.config(), "queue").await.unwrap();
+        let message = Message { body: "x".to_owned(), ..Message::default() };
+        let sent = send(&queue, vec![message; 13].into_iter(), None, |_| ()).await.unwrap();
+        let refused: Vec<_> = sent.refused.iter().map(ToString::to_string).collect();
+        let place = "SQS did not take message 12: InvalidMessageContents: no message";
+        assert_eq!((sent.sent, refused), (12, vec![place.to_owned()]));
+    }
+}
