@@ -154,7 +154,7 @@ pub(crate) async fn packages() -> Result<PathBuf> {
     static MADE: OnceCell<PathBuf> = OnceCell::const_new();
     let made = MADE.get_or_try_init(|| async {
         if let Some(set) = env::var_os("HEADWATER_PACKAGES") {
-            return Ok(PathBuf::from(set));
+            return Ok(std::path::absolute(set)?);
         }
         cargo(&["xtask", "package", "--host"]).await?;
         anyhow::Ok(localstack::home().join("packages").join("host"))

@@ -37,10 +37,14 @@ const TYPES: &str = r#"{
   }
 }"#;
 
-fn with(field: &str, value: serde_json::Value) -> String {
-    let mut event: serde_json::Value = serde_json::from_str(SEED).expect("the seed is JSON");
-    event[field] = value;
-    event.to_string()
+/// The source document's message with another value in one field; `null` takes the field away.
+fn with(field: &str, value: serde_json::Value) -> Result<String> {
+    let mut event: serde_json::Map<_, _> = serde_json::from_str(SEED)?;
+    match value {
+        serde_json::Value::Null => event.remove(field),
+        value => event.insert(field.to_owned(), value),
+    };
+    Ok(serde_json::to_string(&event)?)
 }
 
 /// An attribute value as DynamoDB's JSON has it.
@@ -102,7 +106,7 @@ async fn a_thousand_events_are_stored_once_each_and_add_nothing_when_they_come_a
 async fn an_id_with_other_content_is_another_event_and_the_conflict_shows() -> Result<()> {
     let local = Local::start(DEFAULTS).await?;
     local.deploy().await?;
-    let messages = [message(SEED), message(with("data", json!({ "Name": "Microservice B" })))];
+    let messages = [message(SEED), message(with("data", json!({ "Name": "Microservice B" }))?)];
     local.send(&messages).await?;
     let stored = local.expect_stored(&messages).await?;
     let found = conflicts(&stored);
@@ -112,17 +116,15 @@ async fn an_id_with_other_content_is_another_event_and_the_conflict_shows() -> R
 }
 
 /// What can never be stored, of every sort, with attributes of every type.
-fn poison() -> Vec<Message> {
+fn poison() -> Result<Vec<Message>> {
     let nested = (0..40).fold(json!(0), |inner, _| json!([inner]));
-    let mut without_type: serde_json::Value = serde_json::from_str(SEED).expect("the seed is JSON");
-    without_type.as_object_mut().expect("an object").remove("type");
     let bodies = [
         r#"{"id": "5b070a84", "requestId": "677afffc", "type": "MICROSERVICE_REQUEST""#.to_owned(),
-        without_type.to_string(),
-        with("timestamp", json!("yesterday")),
-        with("data", json!({ "nested": nested })),
-        with("type", json!("$metadata")),
-        with("data", json!({ "text": "x".repeat(410 * 1024) })),
+        with("type", json!(null))?,
+        with("timestamp", json!("yesterday"))?,
+        with("data", json!({ "nested": nested }))?,
+        with("type", json!("$metadata"))?,
+        with("data", json!({ "text": "x".repeat(410 * 1024) }))?,
     ];
     let attribute = |data_type: &str, value| Attribute { data_type: data_type.to_owned(), value };
     let attributes = BTreeMap::from([
@@ -130,7 +132,7 @@ fn poison() -> Vec<Message> {
         ("Attempt".to_owned(), attribute("Number.int", Value::StringValue("7".to_owned()))),
         ("Raw".to_owned(), attribute("Binary", Value::BinaryValue(vec![0, 159, 146, 150]))),
     ]);
-    bodies.map(|body| Message { body, attributes: attributes.clone() }).into()
+    Ok(bodies.map(|body| Message { body, attributes: attributes.clone() }).into())
 }
 
 #[tokio::test]
@@ -138,7 +140,7 @@ async fn poison_goes_to_the_dead_letter_queue_with_its_reason_and_the_rest_of_th
 -> Result<()> {
     let local = Local::start(DEFAULTS).await?;
     local.deploy().await?;
-    let (good, poison): (Vec<_>, _) = (load::messages(4).collect(), poison());
+    let (good, poison): (Vec<_>, _) = (load::messages(4).collect(), poison()?);
     let batch: Vec<_> = poison.iter().chain(&good).cloned().collect();
     local.send(&batch).await?;
     local.expect_stored(&good).await?;
@@ -179,9 +181,8 @@ async fn what_a_handler_held_that_was_killed_is_stored_once() -> Result<()> {
     let local = Local::start(SHORT_TIMEOUT).await?;
     local.deploy().await?;
     let messages: Vec<_> = load::messages(300).collect();
-    local.send(&messages).await?;
     let log = local.emulator.log().context("the emulator keeps no log")?.to_owned();
-    until("a batch that fails because its handler was killed", || async {
+    let kill = until("a batch that fails because its handler was killed", || async {
         for process in local.emulator.function_processes()? {
             // One that ended meanwhile is as good as killed.
             let _ = process.kill();
@@ -189,8 +190,8 @@ async fn what_a_handler_held_that_was_killed_is_stored_once() -> Result<()> {
         let failed = std::fs::read_to_string(&log)?.contains("failed processing SQS batch");
         ensure!(failed || local.items().await?.len() < messages.len(), "all was stored before a kill hit");
         Ok(failed.then_some(()))
-    })
-    .await?;
+    });
+    futures::try_join!(local.send(&messages), kill)?;
     local.expect_stored(&messages).await?;
     local.expect_drained().await?;
     local.expect_stored(&messages).await?;
