@@ -22,7 +22,8 @@ async fn deploy_until(local: &Local, steps: usize) -> Result<Started> {
 #[tokio::test]
 async fn an_interrupted_deploy_ends_cleanly_and_the_next_converges() -> Result<()> {
     let local = Local::start(DEFAULTS).await?;
-    let deploy = deploy_until(&local, 1).await?;
+    // The second step is the first under the lease, which the history is kept under as well.
+    let deploy = deploy_until(&local, 2).await?;
     let pid = Pid::from_raw(deploy.id()?.try_into()?).context("no process")?;
     kill_process(pid, Signal::INT)?;
     let ended = deploy.end().await?.expect(130)?;
