@@ -1,0 +1,136 @@
+//! The one port: TLS if it is configured, then HTTP/1.1 or HTTP/2, whichever the client speaks.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        self, ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+use tower::{ServiceExt, service_fn};
+
+use crate::{config::Tls, socket::Socket};
+
+/// How long a client may take for its handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a request that is being answered may take when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why the certificate cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// It, or the key, is not PEM.
+    #[error("the certificate or its key is not PEM")]
+    Pem(#[source] rustls::pki_types::pem::Error),
+    /// It does not fit the key, or is of no use to a server.
+    #[error("the certificate cannot be served with this key")]
+    Certificate(#[source] rustls::Error),
+}
+
+/// What is needed to make TLS of a connection. HTTP/2 is offered before HTTP/1.1.
+pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, TlsError> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(tls.certificate_chain_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(tls.private_key_pem.as_bytes()).map_err(TlsError::Pem)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Certificate)?
+        .with_no_client_auth()
+        .with_single_cert(chain.map_err(TlsError::Pem)?, key)
+        .map_err(TlsError::Certificate)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Accepts connections until `stop` says so, and answers each request by the routes that there are when it comes. Then it
+/// waits for the requests that are being answered, within bounds.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    routes: watch::Receiver<Router>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Finished connections are forgotten as they finish.
+            Some(_) = connections.join_next() => continue,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, tls.clone(), routes.clone(), graceful.watcher());
+                connections.spawn(connection);
+            }
+            Err(error) => {
+                // Too many open files, most likely: the connections that end meanwhile make room.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = GRACE.as_secs(), "some requests were not done in time: their connections are closed");
+    }
+    connections.shutdown().await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    routes: watch::Receiver<Router>,
+    graceful: hyper_util::server::graceful::Watcher,
+) {
+    let stream = match Socket::new(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(%error, "a connection ended before it began");
+            return;
+        }
+    };
+    match tls {
+        None => answer(stream, routes, graceful).await,
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => answer(stream, routes, graceful).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        },
+    }
+}
+
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    routes: watch::Receiver<Router>,
+    graceful: hyper_util::server::graceful::Watcher,
+) {
+    let service = service_fn(move |request: http::Request<_>| {
+        let routes = routes.borrow().clone();
+        routes.oneshot(request)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new());
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1024).initial_stream_window_size(1 << 20);
+    builder.http2().initial_connection_window_size(1 << 22);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+    if let Err(error) = graceful.watch(connection).await {
+        tracing::debug!(error, "a connection broke");
+    }
+}

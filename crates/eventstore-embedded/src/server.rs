@@ -1,0 +1,159 @@
+//! Starting and stopping.
+
+use std::{io, net::SocketAddr};
+
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinError, JoinHandle},
+};
+
+use crate::{
+    config::{Access, Config, Storage, Tls},
+    database::Database,
+    grpc, http,
+    listener::{self, TlsError},
+    log::{Log, LogError},
+    persistent::Groups,
+    store::Store,
+};
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listener's address is not known.
+    #[error("the listener has no address")]
+    Listener(#[source] io::Error),
+    /// The certificate is of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The log could not be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// There is no thread for the writer.
+    #[error("could not start the writer's thread")]
+    Writer(#[source] io::Error),
+    /// Reading the log ended early: the runtime is shutting down.
+    #[error("reading the log was interrupted")]
+    Interrupted(#[source] JoinError),
+}
+
+/// A server that is not started yet.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    config: Config,
+}
+
+impl Server {
+    /// A server with the default configuration: in memory, no TLS, no authentication.
+    pub fn builder() -> Self {
+        Self::default()
+    }
+
+    /// A server with this configuration.
+    pub fn with_config(config: Config) -> Self {
+        Self { config }
+    }
+
+    /// Keeps events here.
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.config.storage = storage;
+        self
+    }
+
+    /// Lets these users in.
+    pub fn access(mut self, access: Access) -> Self {
+        self.config.access = access;
+        self
+    }
+
+    /// Serves TLS with this certificate.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.config.tls = Some(tls);
+        self
+    }
+
+    /// Takes appends of at most so many bytes.
+    pub fn max_append_size(mut self, bytes: u32) -> Self {
+        self.config.max_append_size = bytes;
+        self
+    }
+
+    /// Starts on this listener, and returns when the server is ready: it has read its log. Until then it answers every
+    /// request with 503. It must be called in a tokio runtime, on which the server then runs until it is stopped or
+    /// dropped.
+    ///
+    /// # Errors
+    /// The directory is in use, its log is damaged or cannot be read, or the certificate cannot be served.
+    pub async fn start(self, listener: TcpListener) -> Result<Running, StartError> {
+        let address = listener.local_addr().map_err(StartError::Listener)?;
+        let acceptor = self.config.tls.as_ref().map(listener::acceptor).transpose()?;
+        let (routes, current) = watch::channel(http::starting());
+        let (stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(listener::serve(listener, acceptor, current, stopping));
+        let mut running = Running { address, serving, stop, database: None };
+        let config = self.config;
+        let (storage, recent_ids) = (config.storage.clone(), config.recent_ids);
+        let opened = tokio::task::spawn_blocking(move || open(&storage, recent_ids)).await;
+        let database = match opened.map_err(StartError::Interrupted).and_then(|opened| opened) {
+            Ok(database) => database,
+            Err(error) => {
+                running.stop().await;
+                return Err(error);
+            }
+        };
+        let groups = Groups::start(database.clone());
+        let plain = http::routes(config.access.clone(), database.clone());
+        let ready = grpc::routes(&config, address, &database, &groups).merge(plain);
+        routes.send_modify(|routes| *routes = ready);
+        running.database = Some(database);
+        tracing::info!(%address, storage = ?config.storage, "EventStoreDB's protocol is served");
+        Ok(running)
+    }
+}
+
+fn open(storage: &Storage, recent_ids: usize) -> Result<Database, StartError> {
+    let mut store = Store::new(recent_ids);
+    let log = match storage {
+        Storage::Memory => None,
+        Storage::Directory { path, flush } => Some(Log::open(path, *flush, &mut store)?),
+    };
+    Database::start(store, log).map_err(StartError::Writer)
+}
+
+/// A server that runs. Dropping it ends it as a crash would: what was answered is kept, the rest is not waited for.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    database: Option<Database>,
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it: subscriptions end, the requests that are being answered get their answer, and the log is closed. When this
+    /// returns the port and the directory are free.
+    pub async fn stop(mut self) {
+        if let Some(database) = &self.database {
+            database.announce_stop();
+        }
+        self.stop.send_replace(true);
+        if let Err(error) = (&mut self.serving).await {
+            tracing::error!(%error, "the listener did not end in order");
+        }
+        if let Some(database) = &self.database {
+            database.stop().await;
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
