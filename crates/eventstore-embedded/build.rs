@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-const FILES: [&str; 5] = ["shared.proto", "streams.proto", "persistent.proto", "features.proto", "gossip.proto"];
+const FILES: [&str; 5] =
+    ["shared.proto", "streams.proto", "persistent.proto", "features.proto", "gossip.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

@@ -34,7 +34,8 @@ impl Access {
     pub(crate) fn user(&self, headers: &HeaderMap) -> Option<User> {
         let Self::Passwords { admin, ops } = self else { return Some(User::Admin) };
         let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+        let decoded =
+            STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
         let colon = decoded.iter().position(|byte| *byte == b':')?;
         let (name, password) = (&decoded[..colon], &decoded[colon + 1..]);
         match name {

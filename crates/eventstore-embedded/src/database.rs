@@ -9,7 +9,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     log::{Log, LogError},
-    store::{Appended, Expected, Refused, Store, event::{Proposed, Ticks}},
+    store::{
+        Appended, Expected, Refused, Store,
+        event::{Proposed, Ticks},
+    },
 };
 
 /// How many writes wait at most before clients do, and how many share one flush.
@@ -90,7 +93,11 @@ impl Database {
 
     /// Does a write, whole or not at all. When this returns `Ok` it is in the log and every reader sees it. A caller that
     /// stops waiting does not know whether it was done.
-    pub(crate) async fn write(&self, stream: impl Into<String>, write: Write) -> Result<Appended, WriteError> {
+    pub(crate) async fn write(
+        &self,
+        stream: impl Into<String>,
+        write: Write,
+    ) -> Result<Appended, WriteError> {
         self.submit(stream, write).await.outcome().await
     }
 
@@ -145,6 +152,12 @@ impl Growth {
             Some(_) => Ok(()),
             None => Err(Unavailable::Stopping),
         }
+    }
+
+    /// Returns when the server stops.
+    pub(crate) async fn stop(&mut self) {
+        // It stops, too, when nobody is left to say so.
+        let _gone = self.0.wait_for(Option::is_none).await;
     }
 }
 
@@ -219,7 +232,10 @@ impl Writer {
         }
         let written = self.log.as_mut().map_or(Ok(()), |log| log.append(added));
         if let Err(error) = written {
-            tracing::error!(error = &error as &dyn std::error::Error, "the log could not be written: the server stops working");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the log could not be written: the server stops working"
+            );
             let error = Arc::clone(self.shared.failed.get_or_init(|| Arc::new(error)));
             for (_, result) in replies {
                 *result = Err(Unavailable::LogFailed(Arc::clone(&error)).into());
@@ -229,5 +245,45 @@ impl Writer {
         drop(store);
         // A server that stops stays so.
         self.shared.end.send_if_modified(|known| known.as_mut().map(|known| *known = end).is_some());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Proposed {
+        let id = uuid::Uuid::new_v4();
+        let (data, metadata) = (bytes::Bytes::new(), bytes::Bytes::new());
+        Proposed { id, event_type: "T".to_owned(), is_json: false, data, metadata }
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_logged_is_never_seen() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let log = Log::unwritable(directory.path());
+        let database = Database::start(Store::new(10), Some(log)).expect("it starts");
+        for _ in 0..2 {
+            let written = database.write("s", Write::Append(Expected::Any, vec![event()])).await;
+            assert!(
+                matches!(written, Err(WriteError::Unavailable(Unavailable::LogFailed(_)))),
+                "{written:?}"
+            );
+            let read = database.read(|store, _| store.len());
+            assert!(matches!(read, Err(Unavailable::LogFailed(_))), "{read:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_stopped_refuses_and_wakes_who_waits() {
+        let database = Database::start(Store::new(10), None).expect("it starts");
+        let mut growth = database.growth();
+        database.write("s", Write::Append(Expected::Any, vec![event()])).await.expect("it is written");
+        growth.more().await.expect("it grew");
+        database.announce_stop();
+        assert!(matches!(growth.more().await, Err(Unavailable::Stopping)));
+        database.stop().await;
+        let written = database.write("s", Write::Append(Expected::Any, vec![event()])).await;
+        assert!(matches!(written, Err(WriteError::Unavailable(Unavailable::Stopping))), "{written:?}");
     }
 }

@@ -36,4 +36,5 @@ mod store;
 pub use config::{Access, Config, Flush, Password, Storage, Tls};
 pub use listener::TlsError;
 pub use log::LogError;
+pub use persistent::PersistentSubscriptionsError;
 pub use server::{Running, Server, StartError};

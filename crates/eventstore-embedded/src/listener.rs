@@ -1,6 +1,6 @@
 //! The one port: TLS if it is configured, then HTTP/1.1 or HTTP/2, whichever the client speaks.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper_util::{
@@ -43,9 +43,14 @@ pub enum TlsError {
     Certificate(#[source] rustls::Error),
 }
 
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress(pub(crate) SocketAddr);
+
 /// What is needed to make TLS of a connection. HTTP/2 is offered before HTTP/1.1.
 pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, TlsError> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(tls.certificate_chain_pem.as_bytes()).collect();
+    let chain: Result<Vec<_>, _> =
+        CertificateDer::pem_slice_iter(tls.certificate_chain_pem.as_bytes()).collect();
     let key = PrivateKeyDer::from_pem_slice(tls.private_key_pem.as_bytes()).map_err(TlsError::Pem)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -75,8 +80,9 @@ pub(crate) async fn serve(
             _ = stop.wait_for(|stop| *stop) => break,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = connection(stream, tls.clone(), routes.clone(), graceful.watcher());
+            Ok((stream, peer)) => {
+                let routes = Routes { current: routes.clone(), peer: PeerAddress(peer) };
+                let connection = connection(stream, tls.clone(), routes, graceful.watcher());
                 connections.spawn(connection);
             }
             Err(error) => {
@@ -88,15 +94,24 @@ pub(crate) async fn serve(
     }
     drop(listener);
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
-        tracing::warn!(seconds = GRACE.as_secs(), "some requests were not done in time: their connections are closed");
+        tracing::warn!(
+            seconds = GRACE.as_secs(),
+            "some requests were not done in time: their connections are closed"
+        );
     }
     connections.shutdown().await;
+}
+
+/// The routes of a connection.
+struct Routes {
+    current: watch::Receiver<Router>,
+    peer: PeerAddress,
 }
 
 async fn connection(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    routes: watch::Receiver<Router>,
+    routes: Routes,
     graceful: hyper_util::server::graceful::Watcher,
 ) {
     let stream = match Socket::new(stream) {
@@ -118,18 +133,20 @@ async fn connection(
 
 async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    routes: watch::Receiver<Router>,
+    routes: Routes,
     graceful: hyper_util::server::graceful::Watcher,
 ) {
-    let service = service_fn(move |request: http::Request<_>| {
-        let routes = routes.borrow().clone();
-        routes.oneshot(request)
+    let service = service_fn(move |mut request: http::Request<_>| {
+        request.extensions_mut().insert(routes.peer);
+        let router = routes.current.borrow().clone();
+        router.oneshot(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1024).initial_stream_window_size(1 << 20);
     builder.http2().initial_connection_window_size(1 << 22);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+    let connection =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
     if let Err(error) = graceful.watch(connection).await {
         tracing::debug!(error, "a connection broke");
     }

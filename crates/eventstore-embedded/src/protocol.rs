@@ -4,5 +4,7 @@
 
 include!(concat!(env!("OUT_DIR"), "/protocol.rs"));
 
-pub(crate) use event_store::client::{gossip, persistent_subscriptions as persistent, server_features, streams};
 pub(crate) use event_store::client as shared;
+pub(crate) use event_store::client::{
+    gossip, persistent_subscriptions as persistent, server_features, streams,
+};

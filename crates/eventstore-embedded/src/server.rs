@@ -14,7 +14,7 @@ use crate::{
     grpc, http,
     listener::{self, TlsError},
     log::{Log, LogError},
-    persistent::Groups,
+    persistent::{Groups, PersistentSubscriptionsError},
     store::Store,
 };
 
@@ -33,6 +33,9 @@ pub enum StartError {
     /// There is no thread for the writer.
     #[error("could not start the writer's thread")]
     Writer(#[source] io::Error),
+    /// The configuration of the persistent subscriptions, which the log holds, makes no sense.
+    #[error("could not start the persistent subscriptions")]
+    PersistentSubscriptions(#[source] PersistentSubscriptionsError),
     /// Reading the log ended early: the runtime is shutting down.
     #[error("reading the log was interrupted")]
     Interrupted(#[source] JoinError),
@@ -91,7 +94,7 @@ impl Server {
         let (routes, current) = watch::channel(http::starting());
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn(listener::serve(listener, acceptor, current, stopping));
-        let mut running = Running { address, serving, stop, database: None };
+        let mut running = Running { address, serving, stop, ready: None };
         let config = self.config;
         let (storage, recent_ids) = (config.storage.clone(), config.recent_ids);
         let opened = tokio::task::spawn_blocking(move || open(&storage, recent_ids)).await;
@@ -102,11 +105,11 @@ impl Server {
                 return Err(error);
             }
         };
-        let groups = Groups::start(database.clone());
+        let groups = Groups::start(database.clone()).map_err(StartError::PersistentSubscriptions)?;
         let plain = http::routes(config.access.clone(), database.clone());
         let ready = grpc::routes(&config, address, &database, &groups).merge(plain);
         routes.send_modify(|routes| *routes = ready);
-        running.database = Some(database);
+        running.ready = Some((database, groups));
         tracing::info!(%address, storage = ?config.storage, "EventStoreDB's protocol is served");
         Ok(running)
     }
@@ -127,7 +130,8 @@ pub struct Running {
     address: SocketAddr,
     serving: JoinHandle<()>,
     stop: watch::Sender<bool>,
-    database: Option<Database>,
+    /// Once the log is read.
+    ready: Option<(Database, Groups)>,
 }
 
 impl Running {
@@ -139,14 +143,15 @@ impl Running {
     /// Stops it: subscriptions end, the requests that are being answered get their answer, and the log is closed. When this
     /// returns the port and the directory are free.
     pub async fn stop(mut self) {
-        if let Some(database) = &self.database {
+        if let Some((database, groups)) = &self.ready {
             database.announce_stop();
+            groups.stop().await;
         }
         self.stop.send_replace(true);
         if let Err(error) = (&mut self.serving).await {
             tracing::error!(%error, "the listener did not end in order");
         }
-        if let Some(database) = &self.database {
+        if let Some((database, _)) = &self.ready {
             database.stop().await;
         }
     }

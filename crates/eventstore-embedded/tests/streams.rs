@@ -42,13 +42,13 @@ async fn an_event_comes_back_as_it_was_appended() -> kurrentdb::Result<()> {
     assert_eq!(&event.data[..], br#"{"number":7}"#);
     assert_eq!(&event.custom_metadata[..], br#"{"$correlationId":"c-1"}"#);
     assert_eq!(event.position, written.position);
-    let age = chrono_age_seconds(event.created.timestamp());
+    let age = age_seconds(event.created.timestamp());
     assert!(age < 60, "it says that it was created {age} s ago");
     server.stop().await;
     Ok(())
 }
 
-fn chrono_age_seconds(created: i64) -> i64 {
+fn age_seconds(created: i64) -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     i64::try_from(now.as_secs()).expect("in range") - created
 }
@@ -95,9 +95,15 @@ async fn a_wrong_expected_version_says_what_is_there() -> kurrentdb::Result<()> 
 
     let at_two = StreamState::StreamRevision(2);
     assert_eq!(wrong(append(at_two).await), (at_two, CurrentRevision::NoStream));
-    assert_eq!(wrong(append(StreamState::StreamExists).await), (StreamState::StreamExists, CurrentRevision::NoStream));
+    assert_eq!(
+        wrong(append(StreamState::StreamExists).await),
+        (StreamState::StreamExists, CurrentRevision::NoStream)
+    );
     append(StreamState::NoStream).await?;
-    assert_eq!(wrong(append(StreamState::NoStream).await), (StreamState::NoStream, CurrentRevision::Current(0)));
+    assert_eq!(
+        wrong(append(StreamState::NoStream).await),
+        (StreamState::NoStream, CurrentRevision::Current(0))
+    );
     assert_eq!(wrong(append(at_two).await), (at_two, CurrentRevision::Current(0)));
     append(StreamState::StreamExists).await?;
     assert_eq!(append(StreamState::StreamRevision(1)).await?.next_expected_version, 2);
@@ -195,13 +201,17 @@ async fn a_batch_of_appends_goes_over_one_call() -> kurrentdb::Result<()> {
     let client = client(&server);
     let batch = client.batch_append(&Default::default()).await?;
     for number in 0..50 {
-        let expected = if number == 0 { StreamState::NoStream } else { StreamState::StreamRevision(number - 1) };
+        let expected =
+            if number == 0 { StreamState::NoStream } else { StreamState::StreamRevision(number - 1) };
         let written = batch.append_to_stream("s", expected, vec![event(number)]).await?;
         assert_eq!(written.current_revision(), Some(number));
         assert_eq!((written.stream_name(), written.stream_state()), ("s", Some(expected)));
     }
     let refused = batch.append_to_stream("s", StreamState::NoStream, vec![event(0)]).await;
-    assert!(matches!(&refused, Err(Error::Grpc { message, .. }) if message == "WrongExpectedVersion"), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::Grpc { message, .. }) if message == "WrongExpectedVersion"),
+        "{refused:?}"
+    );
     assert_eq!(numbers_of(client.read_stream("s", &forwards()).await?).await?, (0..50).collect::<Vec<_>>());
     server.stop().await;
     Ok(())
@@ -233,7 +243,8 @@ async fn of_two_clients_at_once_one_gets_each_revision() -> kurrentdb::Result<()
     let read = numbers_of(clients[0].read_stream("s", &forwards()).await?).await?;
     assert_eq!(read.len(), 200);
     for name in [1, 2] {
-        let own: Vec<_> = read.iter().filter(|number| **number / 1000 == name).map(|number| number % 1000).collect();
+        let own: Vec<_> =
+            read.iter().filter(|number| **number / 1000 == name).map(|number| number % 1000).collect();
         assert_eq!(own, (0..100).collect::<Vec<_>>());
     }
     server.stop().await;

@@ -17,10 +17,11 @@ use super::{
 };
 use crate::{
     auth::User,
-    database::{Database, Write, WriteError},
+    database::{Database, Unavailable, Write, WriteError},
     protocol::{
         shared::{
-            AccessDenied, BadRequest, Empty, MaximumAppendSizeExceeded, StreamDeleted, Unknown, WrongExpectedVersion,
+            AccessDenied, BadRequest, Empty, MaximumAppendSizeExceeded, StreamDeleted, Unknown,
+            WrongExpectedVersion,
             wrong_expected_version::{CurrentStreamRevisionOption, ExpectedStreamPositionOption},
         },
         streams::{
@@ -45,13 +46,18 @@ pub(super) fn answers(
     stream::try_unfold((requests, assembler), move |(mut requests, mut assembler)| {
         let database = database.clone();
         async move {
-            while let Some(request) = requests.message().await? {
+            let mut growth = database.growth();
+            loop {
+                let request = tokio::select! {
+                    request = requests.message() => request?,
+                    () = growth.stop() => return Err(Unavailable::Stopping.into()),
+                };
+                let Some(request) = request else { return Ok(None) };
                 if let Some((id, append)) = assembler.add(request)? {
                     let answer = submit(&database, user, id, append).await;
                     return Ok(Some((answer, (requests, assembler))));
                 }
             }
-            Ok::<_, Status>(None)
         }
     })
     .try_buffered(IN_FLIGHT)
@@ -157,18 +163,24 @@ async fn submit(
 /// A problem as a response carries it: a code, the name of the problem, and a message with the details.
 fn describe(stream: &str, expected: Expected, problem: Problem) -> batch_append_resp::Status {
     match problem {
-        Problem::TooLarge(max_append_size) => {
-            error(Code::InvalidArgument, "Maximum Append Size Exceeded", &MaximumAppendSizeExceeded { max_append_size })
+        Problem::TooLarge(max_append_size) => error(
+            Code::InvalidArgument,
+            "Maximum Append Size Exceeded",
+            &MaximumAppendSizeExceeded { max_append_size },
+        ),
+        Problem::Invalid(message) => {
+            error(Code::InvalidArgument, &message, &BadRequest { message: message.clone() })
         }
-        Problem::Invalid(message) => error(Code::InvalidArgument, &message, &BadRequest { message: message.clone() }),
         Problem::AccessDenied => error(Code::PermissionDenied, "Access Denied", &AccessDenied {}),
         Problem::Failed(WriteError::Refused(Refused::StreamDeleted)) => {
             let stream_identifier = Some(convert::stream_identifier(stream));
             error(Code::FailedPrecondition, "Stream Deleted", &StreamDeleted { stream_identifier })
         }
-        Problem::Failed(WriteError::Refused(Refused::WrongExpectedVersion { current })) => {
-            error(Code::FailedPrecondition, "WrongExpectedVersion", &wrong_expected_version(expected, current))
-        }
+        Problem::Failed(WriteError::Refused(Refused::WrongExpectedVersion { current })) => error(
+            Code::FailedPrecondition,
+            "WrongExpectedVersion",
+            &wrong_expected_version(expected, current),
+        ),
         Problem::Failed(WriteError::Unavailable(unavailable)) => {
             error(Code::Unavailable, Status::from(unavailable).message(), &Unknown {})
         }

@@ -9,19 +9,21 @@ use super::status;
 use crate::{
     protocol::{
         shared::{
-            AllOptions, Empty, FilterOptions, Position, ReadEvent, RecordedEvent, StreamIdentifier, StreamOptions,
-            Uuid as WireUuid, UuidOption,
+            AllOptions, Empty, FilterOptions, Position, ReadEvent, RecordedEvent, StreamIdentifier,
+            StreamOptions, Uuid as WireUuid, UuidOption,
             all_options::AllOption,
             filter_options::{self, Window},
-            read_event, stream_options::RevisionOption,
-            uuid::{Structured, Value}, uuid_option,
+            read_event,
+            stream_options::RevisionOption,
+            uuid::{Structured, Value},
+            uuid_option,
         },
         streams::{ProposedMessage, WriteOptions, write_options::ExpectedStreamRevision},
     },
     store::{
         Expected,
         event::{Proposed, Record},
-        filter::{Expression, Filter, On},
+        filter::{Filter, On},
         read::Resolved,
     },
 };
@@ -116,7 +118,8 @@ pub(crate) fn write_options(options: Option<WriteOptions>) -> Result<(String, Ex
 pub(crate) fn proposed(message: ProposedMessage) -> Result<Proposed, Status> {
     let id = uuid(message.id.as_ref())?;
     let mut properties = message.metadata;
-    let mut property = |name: &str| properties.remove(name).ok_or_else(|| status::missing_metadata_property(name));
+    let mut property =
+        |name: &str| properties.remove(name).ok_or_else(|| status::missing_metadata_property(name));
     let (event_type, content_type) = (property("type")?, property("content-type")?);
     let is_json = content_type == JSON;
     Ok(Proposed { id, event_type, is_json, data: message.data, metadata: message.custom_metadata })
@@ -129,7 +132,9 @@ pub(crate) fn read_event(resolved: &Resolved, form: UuidForm) -> ReadEvent {
     ReadEvent {
         event: resolved.event.as_ref().map(recorded),
         link: resolved.link.as_ref().map(recorded),
-        position: Some(place.map_or(read_event::Position::NoPosition(Empty {}), read_event::Position::CommitPosition)),
+        position: Some(
+            place.map_or(read_event::Position::NoPosition(Empty {}), read_event::Position::CommitPosition),
+        ),
         count: None,
     }
 }
@@ -189,17 +194,14 @@ pub(crate) fn filter(options: FilterOptions) -> Result<(Filter, usize), Status> 
         Some(filter_options::Filter::EventType(expression)) => (On::EventType, expression),
         None => return Err(Status::invalid_argument("the filter is missing")),
     };
-    let expression = match expression.prefix.is_empty() {
-        false => Expression::Prefixes(expression.prefix),
-        true => Expression::Regex(regex::Regex::new(&expression.regex).map_err(|error| {
-            Status::invalid_argument(format!("'{}' is not a regular expression: {error}", expression.regex))
-        })?),
-    };
+    let filter = Filter::new(on, expression.prefix, &expression.regex).map_err(|error| {
+        Status::invalid_argument(format!("'{}' is not a regular expression: {error}", expression.regex))
+    })?;
     let window = match options.window {
         Some(Window::Max(0)) => return Err(Status::invalid_argument("the search window is 0")),
         Some(Window::Max(window)) => window,
         Some(Window::Count(_)) | None => WINDOW,
     };
     let interval = window.saturating_mul(options.checkpoint_interval_multiplier.max(1));
-    Ok((Filter { on, expression }, interval as usize))
+    Ok((filter, interval as usize))
 }

@@ -46,7 +46,9 @@ pub(super) struct ServerFeatures;
 #[tonic::async_trait]
 impl server_features_server::ServerFeatures for ServerFeatures {
     async fn get_supported_methods(&self, _: Request<Empty>) -> Result<Response<SupportedMethods>, Status> {
-        let all = SERVICES.iter().flat_map(|(service, methods)| methods.iter().map(move |method| (service, method)));
+        let all = SERVICES
+            .iter()
+            .flat_map(|(service, methods)| methods.iter().map(move |method| (service, method)));
         let methods = all.map(|(service, (method, features))| SupportedMethod {
             method_name: (*method).to_owned(),
             service_name: (*service).to_owned(),

@@ -4,11 +4,12 @@ mod batch;
 pub(crate) mod convert;
 mod features;
 mod gossip;
-//mod persistent;
+mod persistent;
 mod read;
 pub(crate) mod status;
 mod streams;
 mod subscribe;
+mod subscription;
 
 pub(crate) use features::SERVER_VERSION;
 
@@ -29,7 +30,9 @@ use crate::{
     persistent::Groups,
     protocol::{
         gossip::gossip_server::GossipServer,
-        server_features::server_features_server::ServerFeaturesServer, streams::streams_server::StreamsServer,
+        persistent::persistent_subscriptions_server::PersistentSubscriptionsServer,
+        server_features::server_features_server::ServerFeaturesServer,
+        streams::streams_server::StreamsServer,
     },
 };
 
@@ -37,14 +40,16 @@ use crate::{
 const MESSAGE_OVERHEAD: usize = 16 * 1024 * 1024;
 
 /// The routes of all services.
-pub(crate) fn routes(config: &Config, address: SocketAddr, database: &Database, _groups: &Groups) -> Router {
+pub(crate) fn routes(config: &Config, address: SocketAddr, database: &Database, groups: &Groups) -> Router {
     let max_message = config.max_append_size as usize + MESSAGE_OVERHEAD;
     let streams = streams::Streams { database: database.clone(), max_append_size: config.max_append_size };
+    let persistent = persistent::PersistentSubscriptions { groups: groups.clone() };
     // What a client asks before it says who it is.
     let open = Routes::new(ServerFeaturesServer::new(features::ServerFeatures))
         .add_service(GossipServer::new(gossip::Gossip::new(config.advertised_host.as_deref(), address)))
         .into_axum_router();
     let guarded = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
+        .add_service(PersistentSubscriptionsServer::new(persistent))
         .into_axum_router()
         .layer(middleware::from_fn_with_state(config.access.clone(), authenticate));
     open.reset_fallback().merge(guarded.reset_fallback())

@@ -16,7 +16,10 @@ use crate::{
     database::Database,
     protocol::streams::{
         ReadResp,
-        read_req::{Options, ReadDirection, options::{FilterOption, StreamOption}},
+        read_req::{
+            Options, ReadDirection,
+            options::{FilterOption, StreamOption},
+        },
         read_resp::{Content, StreamNotFound},
     },
     store::{
@@ -52,7 +55,11 @@ pub(super) fn read(
             allow(user, &name)?;
             let tells_revisions = options.control_option.is_some_and(|control| control.compatibility > 0);
             let from = start(begin);
-            Ok(pages(database, StreamReader { name, common, from, left: count, tells_revisions }, StreamReader::page))
+            Ok(pages(
+                database,
+                StreamReader { name, common, from, left: count, tells_revisions },
+                StreamReader::page,
+            ))
         }
         Some(StreamOption::All(all)) => {
             allow(user, "$all")?;
@@ -111,15 +118,16 @@ struct StreamReader {
 impl StreamReader {
     fn page(&mut self, store: &Store, now: Ticks) -> Result<(Vec<ReadResp>, bool), Status> {
         let Common { direction, form, links } = self.common;
-        let (page, first, last) = match store.read_stream(&self.name, self.from, direction, self.left.min(PAGE), now) {
-            StreamPage::Deleted => return Err(status::stream_deleted(&self.name)),
-            StreamPage::NotFound => {
-                let stream_identifier = Some(convert::stream_identifier(&self.name));
-                let missing = Content::StreamNotFound(StreamNotFound { stream_identifier });
-                return Ok((vec![response(missing)], false));
-            }
-            StreamPage::Found { page, first, last } => (page, first, last),
-        };
+        let (page, first, last) =
+            match store.read_stream(&self.name, self.from, direction, self.left.min(PAGE), now) {
+                StreamPage::Deleted => return Err(status::stream_deleted(&self.name)),
+                StreamPage::NotFound => {
+                    let stream_identifier = Some(convert::stream_identifier(&self.name));
+                    let missing = Content::StreamNotFound(StreamNotFound { stream_identifier });
+                    return Ok((vec![response(missing)], false));
+                }
+                StreamPage::Found { page, first, last } => (page, first, last),
+            };
         let mut responses = Vec::with_capacity(page.events.len() + 2);
         let forwards = self.tells_revisions && direction == Direction::Forwards;
         // The beginning of the stream is not shown any more.

@@ -12,7 +12,12 @@ use crate::{
 
 /// A status that says what happened in the trailer `exception`, and with what in others. A value that a trailer cannot
 /// carry, such as a name with letters beyond ASCII, is left out: the message has it too.
-pub(crate) fn exception(code: Code, name: &'static str, message: String, details: &[(&'static str, &str)]) -> Status {
+pub(crate) fn exception(
+    code: Code,
+    name: &'static str,
+    message: String,
+    details: &[(&'static str, &str)],
+) -> Status {
     let mut trailers = MetadataMap::new();
     for (key, value) in std::iter::once(&("exception", name)).chain(details) {
         if let Ok(value) = value.parse() {

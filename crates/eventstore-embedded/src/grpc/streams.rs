@@ -13,10 +13,16 @@ use crate::{
     protocol::{
         shared::Empty,
         streams::{
-            AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp, Success,
+            AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
+            Success,
             append_req::Content,
-            append_resp::{self, WrongExpectedVersion, wrong_expected_version::{CurrentRevisionOption, ExpectedRevisionOption}},
-            delete_resp, read_req::options::CountOption, streams_server,
+            append_resp::{
+                self, WrongExpectedVersion,
+                wrong_expected_version::{CurrentRevisionOption, ExpectedRevisionOption},
+            },
+            delete_resp,
+            read_req::options::CountOption,
+            streams_server,
             success::{CurrentRevisionOption as Current, PositionOption},
         },
     },
@@ -36,7 +42,10 @@ impl streams_server::Streams for Streams {
 
     async fn read(&self, request: Request<ReadReq>) -> Result<Response<Self::ReadStream>, Status> {
         let user = user(&request)?;
-        let options = request.into_inner().options.ok_or_else(|| Status::invalid_argument("the options are missing"))?;
+        let options = request
+            .into_inner()
+            .options
+            .ok_or_else(|| Status::invalid_argument("the options are missing"))?;
         let stream = match options.count_option {
             Some(CountOption::Count(count)) => read::read(self.database.clone(), user, options, count)?,
             Some(CountOption::Subscription(_)) => subscribe::subscribe(self.database.clone(), user, options)?,
@@ -116,9 +125,9 @@ impl Streams {
 /// What a client is told of an append that was done.
 pub(super) fn success(appended: Appended) -> Success {
     let revision = appended.revision.map_or(Current::NoStream(Empty {}), Current::CurrentRevision);
-    let place = appended.position.map_or(PositionOption::NoPosition(Empty {}), |place| {
-        PositionOption::Position(position(place))
-    });
+    let place = appended
+        .position
+        .map_or(PositionOption::NoPosition(Empty {}), |place| PositionOption::Position(position(place)));
     Success { current_revision_option: Some(revision), position_option: Some(place) }
 }
 

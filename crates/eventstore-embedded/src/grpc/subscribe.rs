@@ -20,7 +20,10 @@ use crate::{
         shared::SubscriptionConfirmation,
         streams::{
             ReadResp,
-            read_req::{Options, ReadDirection, options::{FilterOption, StreamOption}},
+            read_req::{
+                Options, ReadDirection,
+                options::{FilterOption, StreamOption},
+            },
             read_resp::{CaughtUp, Checkpoint, Content, FellBehind},
         },
     },
@@ -63,7 +66,8 @@ pub(super) fn subscribe(
         None => return Err(Status::invalid_argument("neither a stream nor $all is asked for")),
     };
     let form = UuidForm::from(options.uuid_option);
-    let subscription = Subscription { database, growth, source, form, links: options.resolve_links, live: false };
+    let subscription =
+        Subscription { database, growth, source, form, links: options.resolve_links, live: false };
     let subscription_id = Uuid::new_v4().to_string();
     let confirmed = response(Content::Confirmation(SubscriptionConfirmation { subscription_id }));
     let events = stream::try_unfold(subscription, |mut subscription| async {
@@ -142,14 +146,16 @@ impl Source {
     ) -> Result<(Vec<ReadResp>, bool), Status> {
         let event = |record| response(Content::Event(read_event(&store.resolve(record, links, now), form)));
         match self {
-            Self::Stream { name, from } => match store.read_stream(name, *from, Direction::Forwards, PAGE, now) {
-                StreamPage::Deleted => Err(status::stream_deleted(name)),
-                StreamPage::NotFound => Ok((Vec::new(), false)),
-                StreamPage::Found { page, .. } => {
-                    *from = page.next.max(*from);
-                    Ok((page.events.into_iter().map(event).collect(), page.more))
+            Self::Stream { name, from } => {
+                match store.read_stream(name, *from, Direction::Forwards, PAGE, now) {
+                    StreamPage::Deleted => Err(status::stream_deleted(name)),
+                    StreamPage::NotFound => Ok((Vec::new(), false)),
+                    StreamPage::Found { page, .. } => {
+                        *from = page.next.max(*from);
+                        Ok((page.events.into_iter().map(event).collect(), page.more))
+                    }
                 }
-            },
+            }
             Self::Log { from, last, filter } => {
                 let window = filter.as_ref().map_or(PAGE, |it| (it.interval - it.searched).min(PAGE));
                 let page = store.read_all(
@@ -197,7 +203,11 @@ impl Checkpoints {
         (self.searched >= self.interval).then(|| {
             self.searched = 0;
             let timestamp = Some(now.timestamp());
-            response(Content::Checkpoint(Checkpoint { commit_position: place, prepare_position: place, timestamp }))
+            response(Content::Checkpoint(Checkpoint {
+                commit_position: place,
+                prepare_position: place,
+                timestamp,
+            }))
         })
     }
 }

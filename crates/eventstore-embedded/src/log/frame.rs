@@ -1,6 +1,11 @@
 //! The form of the log: a header, then one frame a batch of events, each with its length and its checksum.
 //!
-//!     frame = length of the payload (4 bytes, little-endian) | CRC-32 of length and payload (4 bytes) | payload
+//! ```text
+//! frame = length of the payload | CRC-32 of the length | CRC-32 of the payload | payload
+//! ```
+//!
+//! The three numbers have 4 bytes each, little-endian. The length has a checksum of its own: a damaged length must not make
+//! all that follows it look like the unfinished end of the log.
 
 use std::sync::Arc;
 
@@ -13,8 +18,8 @@ use crate::store::event::{Proposed, Record, Ticks};
 /// What a log begins with: its name and the version of its form.
 pub(super) const HEADER: &[u8; 16] = b"eventstore-log\x00\x01";
 
-/// The length and the checksum before a payload.
-const PREFIX: usize = 8;
+/// The length and the checksums before a payload.
+const PREFIX: usize = 12;
 
 #[derive(Clone, PartialEq, Message)]
 struct Batch {
@@ -82,7 +87,8 @@ pub(super) fn encode(records: &[Arc<Record>]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
     let mut frame = Vec::with_capacity(PREFIX + payload.len());
     frame.extend_from_slice(&length);
-    frame.extend_from_slice(&checksum(length, &payload).to_le_bytes());
+    frame.extend_from_slice(&crc32fast::hash(&length).to_le_bytes());
+    frame.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
     frame.extend_from_slice(&payload);
     frame
 }
@@ -104,30 +110,31 @@ pub(super) fn decode(bytes: &Bytes) -> Frame {
     if bytes.is_empty() {
         return Frame::End;
     }
-    let Some((prefix, rest)) = bytes.split_at_checked(PREFIX) else { return Frame::Torn };
-    let (Ok(length), Ok(expected)) = (<[u8; 4]>::try_from(&prefix[..4]), <[u8; 4]>::try_from(&prefix[4..])) else {
+    let Some([length, length_checksum, payload_checksum]) = prefix(bytes) else {
         return Frame::Torn;
     };
-    let size = u32::from_le_bytes(length) as usize;
-    // A file system may have made the file longer before it wrote what belongs there: that reads as zeros.
-    if size == 0 || size > rest.len() {
+    if crc32fast::hash(&length.to_le_bytes()) != length_checksum {
+        return Frame::Corrupt;
+    }
+    let end = PREFIX + length as usize;
+    if end > bytes.len() {
         return Frame::Torn;
     }
-    let payload = bytes.slice(PREFIX..PREFIX + size);
-    let batch = match checksum(length, &payload) == u32::from_le_bytes(expected) {
-        true => Batch::decode(payload).ok(),
-        false => None,
-    };
-    match batch {
-        Some(batch) => Frame::Whole { entries: batch.entries, length: PREFIX + size },
-        None if size == rest.len() => Frame::Torn,
+    let payload = bytes.slice(PREFIX..end);
+    let intact = crc32fast::hash(&payload) == payload_checksum;
+    match Batch::decode(payload).ok().filter(|_| intact) {
+        Some(batch) => Frame::Whole { entries: batch.entries, length: end },
+        // Nothing was written behind it.
+        None if bytes[end..].iter().all(|byte| *byte == 0) => Frame::Torn,
         None => Frame::Corrupt,
     }
 }
 
-fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&length);
-    hasher.update(payload);
-    hasher.finalize()
+/// The numbers before a payload, if all of them were written. A file system may make a file longer before it writes what
+/// belongs there: that reads as zeros.
+fn prefix(bytes: &[u8]) -> Option<[u32; 3]> {
+    let written = bytes.iter().rposition(|byte| *byte != 0)? + 1;
+    let (prefix, _) = bytes.split_first_chunk::<PREFIX>().filter(|_| written >= PREFIX)?;
+    let number = |at: usize| u32::from_le_bytes([prefix[at], prefix[at + 1], prefix[at + 2], prefix[at + 3]]);
+    Some([number(0), number(4), number(8)])
 }

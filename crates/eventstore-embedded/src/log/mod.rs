@@ -113,7 +113,8 @@ impl Log {
                 Frame::End => return Ok(offset),
                 Frame::Whole { entries, length } => {
                     for entry in entries {
-                        let (stream, revision, created) = (entry.stream.clone(), entry.revision, entry.created());
+                        let (stream, revision, created) =
+                            (entry.stream.clone(), entry.revision, entry.created());
                         store.restore(&stream, revision, created, entry.into_event());
                     }
                     rest = rest.slice(length..);
@@ -137,6 +138,18 @@ impl Log {
         fs::write(&aside, torn).map_err(io_error("write", &aside))?;
         self.file.set_len(offset).map_err(io_error("cut", &self.path))?;
         self.file.sync_all().map_err(io_error("flush", &self.path))
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    /// A log that nothing can be written to.
+    pub(crate) fn unwritable(directory: &Path) -> Self {
+        let path = directory.join("events.log");
+        fs::write(&path, HEADER).expect("it is written");
+        let file = File::open(&path).expect("it opens");
+        let lock = lock(&directory.join("lock")).expect("it is free");
+        Self { path, file, flush: Flush::EveryBatch, _lock: lock }
     }
 }
 

@@ -95,13 +95,23 @@ impl Store {
     }
 
     /// Deletes a stream in the way that can be undone: its metadata hide every event, and the next append shows itself.
-    pub(crate) fn delete(&mut self, stream: &str, expected: Expected, now: Ticks) -> Result<Appended, Refused> {
+    pub(crate) fn delete(
+        &mut self,
+        stream: &str,
+        expected: Expected,
+        now: Ticks,
+    ) -> Result<Appended, Refused> {
         self.decide(stream, expected, &[])?;
         Ok(self.write_metadata(stream, format!(r#"{{"$tb":{DELETED}}}"#).into_bytes(), now))
     }
 
     /// Deletes a stream for good: nothing is ever read from it or appended to it again.
-    pub(crate) fn tombstone(&mut self, stream: &str, expected: Expected, now: Ticks) -> Result<Appended, Refused> {
+    pub(crate) fn tombstone(
+        &mut self,
+        stream: &str,
+        expected: Expected,
+        now: Ticks,
+    ) -> Result<Appended, Refused> {
         self.decide(stream, expected, &[])?;
         let event = Proposed {
             id: Uuid::new_v4(),
@@ -140,7 +150,12 @@ impl Store {
     }
 
     /// Without an exact revision all that tells a repetition is the memory of recent ids.
-    fn compare_with_recent(&self, stream: &str, ids: &[Uuid], current: Option<u64>) -> Result<Decision, Refused> {
+    fn compare_with_recent(
+        &self,
+        stream: &str,
+        ids: &[Uuid],
+        current: Option<u64>,
+    ) -> Result<Decision, Refused> {
         let mut known = ids.iter().map_while(|id| self.recent.revision_in(stream, id));
         let Some(mut last) = known.next() else { return Ok(Decision::Write) };
         let mut count = 1;

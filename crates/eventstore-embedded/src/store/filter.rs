@@ -1,18 +1,21 @@
 //! Which events of `$all` a reader wants to see.
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 
 use super::event::Record;
 
 /// What is compared, and with what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub(crate) struct Filter {
-    pub(crate) on: On,
-    pub(crate) expression: Expression,
+    on: On,
+    expression: Expression,
 }
 
 /// The part of an event that is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum On {
     /// The name of its stream.
     Stream,
@@ -20,9 +23,8 @@ pub(crate) enum On {
     EventType,
 }
 
-/// With what it is compared.
 #[derive(Clone, Debug)]
-pub(crate) enum Expression {
+enum Expression {
     /// It begins with one of these.
     Prefixes(Vec<String>),
     /// It matches somewhere, unless the expression has an anchor.
@@ -30,6 +32,18 @@ pub(crate) enum Expression {
 }
 
 impl Filter {
+    /// Lets through what begins with one of the prefixes; where there are none, what the regular expression matches.
+    ///
+    /// # Errors
+    /// The expression is none.
+    pub(crate) fn new(on: On, prefixes: Vec<String>, regex: &str) -> Result<Self, regex::Error> {
+        let expression = match prefixes.is_empty() {
+            false => Expression::Prefixes(prefixes),
+            true => Expression::Regex(Regex::new(regex)?),
+        };
+        Ok(Self { on, expression })
+    }
+
     pub(crate) fn matches(&self, record: &Record) -> bool {
         let text = match self.on {
             On::Stream => &*record.stream,
@@ -39,5 +53,30 @@ impl Filter {
             Expression::Prefixes(prefixes) => prefixes.iter().any(|prefix| text.starts_with(prefix.as_str())),
             Expression::Regex(regex) => regex.is_match(text),
         }
+    }
+}
+
+/// A filter in JSON.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    on: On,
+    prefixes: Vec<String>,
+    regex: String,
+}
+
+impl From<Filter> for Written {
+    fn from(Filter { on, expression }: Filter) -> Self {
+        match expression {
+            Expression::Prefixes(prefixes) => Self { on, prefixes, regex: String::new() },
+            Expression::Regex(regex) => Self { on, prefixes: Vec::new(), regex: regex.as_str().to_owned() },
+        }
+    }
+}
+
+impl TryFrom<Written> for Filter {
+    type Error = regex::Error;
+
+    fn try_from(Written { on, prefixes, regex }: Written) -> Result<Self, Self::Error> {
+        Self::new(on, prefixes, &regex)
     }
 }

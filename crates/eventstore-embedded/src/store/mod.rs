@@ -76,13 +76,19 @@ impl Store {
         self.end
     }
 
+    /// The position of the last event.
+    pub(crate) fn last_position(&self) -> Option<u64> {
+        self.records.last().map(|record| record.position)
+    }
+
     /// Stores an event: the one place where anything changes.
     fn push(&mut self, stream: &str, revision: u64, created: Ticks, event: event::Proposed) -> Arc<Record> {
         let name = match self.streams.get_key_value(stream) {
             Some((name, _)) => Arc::clone(name),
             None => Arc::from(stream),
         };
-        let record = Arc::new(Record { position: self.end, stream: Arc::clone(&name), revision, created, event });
+        let record =
+            Arc::new(Record { position: self.end, stream: Arc::clone(&name), revision, created, event });
         self.end += record.extent();
         if record.event.event_type == METADATA_TYPE
             && let Some(described) = described_by(stream)

@@ -143,7 +143,9 @@ impl Store {
     /// One event, if it is shown.
     pub(crate) fn event(&self, stream: &str, revision: u64, now: Ticks) -> Option<Arc<Record>> {
         match self.read_stream(stream, revision, Direction::Forwards, 1, now) {
-            StreamPage::Found { page, .. } => page.events.into_iter().find(|record| record.revision == revision),
+            StreamPage::Found { page, .. } => {
+                page.events.into_iter().find(|record| record.revision == revision)
+            }
             StreamPage::NotFound | StreamPage::Deleted => None,
         }
     }
