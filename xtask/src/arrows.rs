@@ -88,6 +88,7 @@ const HOUSE: &[Row] = &[
     ("ingest", Aws, &["journal", "event"]),
     ("journal", Aws, &["event"]),
     ("event", Data, &[]),
+    ("eventstore-embedded", Machine, &[]),
     ("localstack", Machine, &[]),
 ];
 

@@ -24,11 +24,6 @@ pub(crate) fn routes(access: Access, database: Database) -> Router {
         .with_state(state)
 }
 
-/// The routes of a server that still reads its log: whatever is asked, not yet.
-pub(crate) fn starting() -> Router {
-    Router::new().fallback(|| async { (StatusCode::SERVICE_UNAVAILABLE, "the server is starting\n") })
-}
-
 #[derive(Clone)]
 struct Http {
     access: Access,

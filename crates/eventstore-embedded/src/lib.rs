@@ -20,6 +20,7 @@
 //! What it is not: a cluster, projections, users besides `admin` and `ops`, access control lists in metadata, scavenging.
 //! Nothing is ever removed from its log; what a stream's metadata hide is hidden from reads of the stream.
 
+mod app;
 mod auth;
 mod config;
 mod database;

@@ -1,12 +1,12 @@
 //! The one port: TLS if it is configured, then HTTP/1.1 or HTTP/2, whichever the client speaks.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use crate::{app::App, config::Tls, socket::Socket};
+use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -22,9 +22,6 @@ use tokio_rustls::{
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     },
 };
-use tower::{ServiceExt, service_fn};
-
-use crate::{config::Tls, socket::Socket};
 
 /// How long a client may take for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -62,12 +59,12 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, TlsError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Accepts connections until `stop` says so, and answers each request by the routes that there are when it comes. Then it
+/// Accepts connections until `stop` says so, and answers each request by what there is when it comes. Then it
 /// waits for the requests that are being answered, within bounds.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    routes: watch::Receiver<Router>,
+    app: watch::Receiver<App>,
     mut stop: watch::Receiver<bool>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -81,8 +78,8 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let routes = Routes { current: routes.clone(), peer: PeerAddress(peer) };
-                let connection = connection(stream, tls.clone(), routes, graceful.watcher());
+                let app = Peered { app: app.clone(), peer: PeerAddress(peer) };
+                let connection = connection(stream, tls.clone(), app, graceful.watcher());
                 connections.spawn(connection);
             }
             Err(error) => {
@@ -102,16 +99,16 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-/// The routes of a connection.
-struct Routes {
-    current: watch::Receiver<Router>,
+/// What answers the requests of a connection.
+struct Peered {
+    app: watch::Receiver<App>,
     peer: PeerAddress,
 }
 
 async fn connection(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    routes: Routes,
+    app: Peered,
     graceful: hyper_util::server::graceful::Watcher,
 ) {
     let stream = match Socket::new(stream) {
@@ -122,9 +119,9 @@ async fn connection(
         }
     };
     match tls {
-        None => answer(stream, routes, graceful).await,
+        None => answer(stream, app, graceful).await,
         Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => answer(stream, routes, graceful).await,
+            Ok(Ok(stream)) => answer(stream, app, graceful).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         },
@@ -133,20 +130,19 @@ async fn connection(
 
 async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
-    routes: Routes,
+    app: Peered,
     graceful: hyper_util::server::graceful::Watcher,
 ) {
     let service = service_fn(move |mut request: http::Request<_>| {
-        request.extensions_mut().insert(routes.peer);
-        let router = routes.current.borrow().clone();
-        router.oneshot(request)
+        request.extensions_mut().insert(app.peer);
+        let current = app.app.borrow().clone();
+        async move { Ok::<_, Infallible>(current.answer(request).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new());
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1024).initial_stream_window_size(1 << 20);
     builder.http2().initial_connection_window_size(1 << 22);
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)).into_owned();
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = graceful.watch(connection).await {
         tracing::debug!(error, "a connection broke");
     }

@@ -1,6 +1,6 @@
 //! Starting and stopping.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -9,9 +9,11 @@ use tokio::{
 };
 
 use crate::{
+    app::{App, Ready},
     config::{Access, Config, Storage, Tls},
     database::Database,
-    grpc, http,
+    grpc::Services,
+    http,
     listener::{self, TlsError},
     log::{Log, LogError},
     persistent::{Groups, PersistentSubscriptionsError},
@@ -91,7 +93,7 @@ impl Server {
     pub async fn start(self, listener: TcpListener) -> Result<Running, StartError> {
         let address = listener.local_addr().map_err(StartError::Listener)?;
         let acceptor = self.config.tls.as_ref().map(listener::acceptor).transpose()?;
-        let (routes, current) = watch::channel(http::starting());
+        let (app, current) = watch::channel(App::Starting);
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn(listener::serve(listener, acceptor, current, stopping));
         let mut running = Running { address, serving, stop, ready: None };
@@ -107,8 +109,8 @@ impl Server {
         };
         let groups = Groups::start(database.clone()).map_err(StartError::PersistentSubscriptions)?;
         let plain = http::routes(config.access.clone(), database.clone());
-        let ready = grpc::routes(&config, address, &database, &groups).merge(plain);
-        routes.send_modify(|routes| *routes = ready);
+        let services = Services::new(&config, address, &database, &groups);
+        app.send_modify(|app| *app = App::Ready(Arc::new(Ready { services, plain })));
         running.ready = Some((database, groups));
         tracing::info!(%address, storage = ?config.storage, "EventStoreDB's protocol is served");
         Ok(running)

@@ -1,5 +1,5 @@
 //! The server as a whole: who gets in, over TLS, over plain HTTP, and what a directory keeps.
-#![allow(missing_docs, reason = "it is a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Appending to streams and reading them, as a client that others wrote sees it.
-#![allow(missing_docs, reason = "it is a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
 
 mod support;
 
@@ -239,7 +239,7 @@ async fn of_two_clients_at_once_one_gets_each_revision() -> kurrentdb::Result<()
         Ok(())
     };
     let (first, second) = tokio::join!(write(&clients[0], 1), write(&clients[1], 2));
-    (first?, second?);
+    first.and(second)?;
     let read = numbers_of(clients[0].read_stream("s", &forwards()).await?).await?;
     assert_eq!(read.len(), 200);
     for name in [1, 2] {

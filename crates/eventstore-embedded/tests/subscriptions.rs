@@ -1,5 +1,5 @@
 //! `$all` and catch-up subscriptions, as a client that others wrote sees them.
-#![allow(missing_docs, reason = "it is a test")]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, reason = "a test that fails panics")]
 
 mod support;
 

@@ -15,13 +15,8 @@ pub(crate) use features::SERVER_VERSION;
 
 use std::net::SocketAddr;
 
-use axum::{
-    Router,
-    extract::{Request, State},
-    middleware::{self, Next},
-    response::Response,
-};
-use tonic::{Status, service::Routes};
+use tonic::{Status, body::Body, server::NamedService};
+use tower::Service;
 
 use crate::{
     auth::User,
@@ -39,30 +34,66 @@ use crate::{
 /// How many bytes one message may have besides what may be appended at once.
 const MESSAGE_OVERHEAD: usize = 16 * 1024 * 1024;
 
-/// The routes of all services.
-pub(crate) fn routes(config: &Config, address: SocketAddr, database: &Database, groups: &Groups) -> Router {
-    let max_message = config.max_append_size as usize + MESSAGE_OVERHEAD;
-    let streams = streams::Streams { database: database.clone(), max_append_size: config.max_append_size };
-    let persistent = persistent::PersistentSubscriptions { groups: groups.clone() };
-    // What a client asks before it says who it is.
-    let open = Routes::new(ServerFeaturesServer::new(features::ServerFeatures))
-        .add_service(GossipServer::new(gossip::Gossip::new(config.advertised_host.as_deref(), address)))
-        .into_axum_router();
-    let guarded = Routes::new(StreamsServer::new(streams).max_decoding_message_size(max_message))
-        .add_service(PersistentSubscriptionsServer::new(persistent))
-        .into_axum_router()
-        .layer(middleware::from_fn_with_state(config.access.clone(), authenticate));
-    open.reset_fallback().merge(guarded.reset_fallback())
+type Features = ServerFeaturesServer<features::ServerFeatures>;
+type Gossip = GossipServer<gossip::Gossip>;
+type Streams = StreamsServer<streams::Streams>;
+type Persistent = PersistentSubscriptionsServer<persistent::PersistentSubscriptions>;
+
+/// All services.
+pub(crate) struct Services {
+    access: Access,
+    features: Features,
+    gossip: Gossip,
+    streams: Streams,
+    persistent: Persistent,
 }
 
-/// Lets a request through with its user, or refuses it as gRPC does.
-async fn authenticate(State(access): State<Access>, mut request: Request, next: Next) -> Response {
-    match access.user(request.headers()) {
-        Some(user) => {
-            request.extensions_mut().insert(user);
-            next.run(request).await
+impl Services {
+    /// The services of this database, which is served at this address.
+    pub(crate) fn new(config: &Config, address: SocketAddr, database: &Database, groups: &Groups) -> Self {
+        let max_message = config.max_append_size as usize + MESSAGE_OVERHEAD;
+        let streams =
+            streams::Streams { database: database.clone(), max_append_size: config.max_append_size };
+        Self {
+            access: config.access.clone(),
+            features: Features::new(features::ServerFeatures),
+            gossip: Gossip::new(gossip::Gossip::new(config.advertised_host.as_deref(), address)),
+            streams: Streams::new(streams).max_decoding_message_size(max_message),
+            persistent: Persistent::new(persistent::PersistentSubscriptions { groups: groups.clone() }),
         }
-        None => status::unauthenticated().into_http(),
+    }
+
+    /// The answer to a request, if it is one to a service. What a client asks before it says who it is, is answered to
+    /// everybody.
+    pub(crate) async fn answer<B>(
+        &self,
+        mut request: http::Request<B>,
+    ) -> Result<http::Response<Body>, http::Request<B>>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+    {
+        let service = request.uri().path().trim_start_matches('/').split('/').next().unwrap_or_default();
+        let answered = match service {
+            Features::NAME => self.features.clone().call(request).await,
+            Gossip::NAME => self.gossip.clone().call(request).await,
+            Streams::NAME | Persistent::NAME => {
+                let of_streams = service == Streams::NAME;
+                let Some(user) = self.access.user(request.headers()) else {
+                    return Ok(status::unauthenticated().into_http());
+                };
+                request.extensions_mut().insert(user);
+                match of_streams {
+                    true => self.streams.clone().call(request).await,
+                    false => self.persistent.clone().call(request).await,
+                }
+            }
+            _ => return Err(request),
+        };
+        match answered {
+            Ok(response) => Ok(response),
+            Err(never) => match never {},
+        }
     }
 }
 

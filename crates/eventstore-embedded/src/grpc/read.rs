@@ -55,11 +55,7 @@ pub(super) fn read(
             allow(user, &name)?;
             let tells_revisions = options.control_option.is_some_and(|control| control.compatibility > 0);
             let from = start(begin);
-            Ok(pages(
-                database,
-                StreamReader { name, common, from, left: count, tells_revisions },
-                StreamReader::page,
-            ))
+            Ok(pages(database, StreamReader { name, common, from, left: count, tells_revisions }))
         }
         Some(StreamOption::All(all)) => {
             allow(user, "$all")?;
@@ -68,7 +64,7 @@ pub(super) fn read(
                 Some(FilterOption::NoFilter(_)) | None => None,
             };
             let from = start(convert::in_all(&all));
-            Ok(pages(database, LogReader { filter, common, from, left: count }, LogReader::page))
+            Ok(pages(database, LogReader { filter, common, from, left: count }))
         }
         None => Err(Status::invalid_argument("neither a stream nor $all is asked for")),
     }
@@ -89,17 +85,19 @@ fn start(begin: Begin) -> u64 {
     }
 }
 
+/// What reads a page after the other.
+trait Reader: Send + 'static {
+    /// The next page, and whether there is another one.
+    fn page(&mut self, store: &Store, now: Ticks) -> Result<(Vec<ReadResp>, bool), Status>;
+}
+
 /// Goes from page to page while there are more.
-fn pages<R: Send + 'static>(
-    database: Database,
-    reader: R,
-    page: fn(&mut R, &Store, Ticks) -> Result<(Vec<ReadResp>, bool), Status>,
-) -> BoxStream<'static, Result<ReadResp, Status>> {
+fn pages(database: Database, reader: impl Reader) -> BoxStream<'static, Result<ReadResp, Status>> {
     stream::try_unfold(Some(reader), move |reader| {
         let database = database.clone();
         async move {
             let Some(mut reader) = reader else { return Ok(None) };
-            let (responses, more) = database.read(|store, now| page(&mut reader, store, now))??;
+            let (responses, more) = database.read(|store, now| reader.page(store, now))??;
             Ok::<_, Status>(Some((stream::iter(responses.into_iter().map(Ok)), more.then_some(reader))))
         }
     })
@@ -115,7 +113,7 @@ struct StreamReader {
     tells_revisions: bool,
 }
 
-impl StreamReader {
+impl Reader for StreamReader {
     fn page(&mut self, store: &Store, now: Ticks) -> Result<(Vec<ReadResp>, bool), Status> {
         let Common { direction, form, links } = self.common;
         let (page, first, last) =
@@ -154,7 +152,7 @@ struct LogReader {
     left: usize,
 }
 
-impl LogReader {
+impl Reader for LogReader {
     fn page(&mut self, store: &Store, now: Ticks) -> Result<(Vec<ReadResp>, bool), Status> {
         let Common { direction, form, links } = self.common;
         let page = store.read_all(self.from, direction, self.filter.as_ref(), self.left.min(PAGE), SEARCH);
