@@ -26,6 +26,9 @@ use tokio_rustls::{
 /// How long a client may take for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// How long to wait after a connection that could not be accepted.
+const REST: Duration = Duration::from_millis(50);
+
 /// How long a request that is being answered may take when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -83,9 +86,9 @@ pub(crate) async fn serve(
                 connections.spawn(connection);
             }
             Err(error) => {
-                // Too many open files, most likely: the connections that end meanwhile make room.
+                // Too many open files, most likely: connections that end make room.
                 tracing::warn!(%error, "a connection could not be accepted");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(REST).await;
             }
         }
     }
@@ -145,5 +148,29 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = graceful.watch(connection).await {
         tracing::debug!(error, "a connection broke");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_reads_its_log_says_that_it_is_not_there_yet() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("it has an address");
+        let (_app, starting) = watch::channel(App::Starting);
+        let (stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn(serve(listener, None, starting, stopping));
+        let mut stream = TcpStream::connect(address).await.expect("it listens");
+        let request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.expect("it takes the request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        stop.send_replace(true);
+        serving.await.expect("it ends");
     }
 }

@@ -128,7 +128,7 @@ async fn a_client_that_discovers_the_cluster_finds_its_one_node() -> kurrentdb::
 }
 
 #[tokio::test]
-async fn a_directory_keeps_what_was_answered_however_the_server_ends() -> kurrentdb::Result<()> {
+async fn a_directory_keeps_what_was_answered_for_the_next_server() -> kurrentdb::Result<()> {
     let directory = tempfile::tempdir().expect("a directory");
     let storage = Storage::Directory { path: directory.path().to_owned(), flush: Flush::EveryBatch };
     let batch = events(0..5);

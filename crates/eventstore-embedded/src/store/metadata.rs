@@ -35,10 +35,11 @@ impl StreamMetadata {
         self.truncate_before == Some(DELETED)
     }
 
-    /// The first revision that is shown of a stream that has `count` events, `created` telling the age of each.
-    pub(crate) fn first_shown(&self, count: u64, now: Ticks, created: impl FnOnce(Ticks) -> u64) -> u64 {
+    /// The first revision that is shown of a stream that has `count` events; `older` says how many of them are older than
+    /// a moment.
+    pub(crate) fn first_shown(&self, count: u64, now: Ticks, older: impl FnOnce(Ticks) -> u64) -> u64 {
         let by_count = self.max_count.map_or(0, |max| count.saturating_sub(max));
-        let by_age = self.max_age_seconds.map_or(0, |age| created(now.minus_seconds(age)));
+        let by_age = self.max_age_seconds.map_or(0, |age| older(now.minus_seconds(age)));
         by_count.max(by_age).max(self.truncate_before.unwrap_or(0))
     }
 }

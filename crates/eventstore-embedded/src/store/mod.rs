@@ -13,7 +13,7 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 pub(crate) use append::{Appended, Expected, Refused};
-use event::{METADATA_TYPE, Record, Ticks, described_by};
+use event::{Record, Ticks, described_by};
 use metadata::{OF_METADATA_STREAMS, StreamMetadata};
 use recent::RecentIds;
 
@@ -90,9 +90,8 @@ impl Store {
         let record =
             Arc::new(Record { position: self.end, stream: Arc::clone(&name), revision, created, event });
         self.end += record.extent();
-        if record.event.event_type == METADATA_TYPE
-            && let Some(described) = described_by(stream)
-        {
+        // Its type does not matter, as in EventStoreDB.
+        if let Some(described) = described_by(stream) {
             let described = self.streams.entry(Arc::from(described)).or_default();
             described.metadata = StreamMetadata::parse(&record.event.data);
         }
