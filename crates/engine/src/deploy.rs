@@ -217,7 +217,7 @@ impl Run<'_> {
     }
 
     fn execution(&self, plan: Plan, survey: Survey) -> Execution<'_> {
-        let work = Work { plan, survey, graph: self.graph, families: self.families };
+        let work = Work::new(plan, survey, self.graph, self.families);
         Execution::new(work, Arc::clone(&self.reporter), self.settings.concurrency)
     }
 

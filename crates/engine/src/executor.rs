@@ -1,9 +1,15 @@
 //! The executor: starts each step the moment its dependencies are done.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures::{StreamExt, stream::FuturesUnordered};
-use resource::{Action, Error, Families, Graph, Observed, Plan, Progress, Step, StepRecord};
+use resource::{
+    Action, Desired, Error, Families, Graph, Key, Node, Observed, Plan, Progress, Reference, Step,
+    StepRecord, references, resolve,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +18,7 @@ use crate::{
     caught::{caught, chain},
     history::History,
     lease::{Held, Loss},
+    planner::duplicates,
     settings::millis,
 };
 
@@ -36,6 +43,8 @@ pub(crate) struct Work<'a> {
     pub(crate) survey: Survey,
     pub(crate) graph: &'a Graph,
     pub(crate) families: &'a Families,
+    /// What the steps have made or changed, as it was then.
+    made: Mutex<BTreeMap<Key, Observed>>,
 }
 
 enum State {
@@ -243,7 +252,12 @@ async fn carry_out(
     (place, caught(work.carry_out(step, &progress)).await)
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// The work that `plan` is, made from `survey`.
+    pub(crate) fn new(plan: Plan, survey: Survey, graph: &'a Graph, families: &'a Families) -> Self {
+        Self { plan, survey, graph, families, made: Mutex::default() }
+    }
+
     async fn carry_out(&self, step: &Step, progress: &Progress) -> resource::Result<()> {
         let family = self.families.get(&step.kind).ok_or_else(|| missing(step, "resource family"))?;
         match step.action {
@@ -256,7 +270,31 @@ impl Work<'_> {
             Action::Create | Action::Replace | Action::Delete => None,
         };
         let node = self.graph.get(&step.key).ok_or_else(|| missing(step, "node of the blueprint"))?;
-        family.ensure(&self.graph.scope, &node.desired(), observed, progress).await.map(drop)
+        let desired = self.desired(node)?;
+        let made = family.ensure(&self.graph.scope, &desired, observed, progress).await?;
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(node.key.clone(), made);
+        Ok(())
+    }
+
+    /// What the node wants, with every reference resolved: all that it refers to is there by now.
+    fn desired(&self, node: &Node) -> resource::Result<Desired> {
+        let spec = resolve(&node.spec, &mut |reference| self.resolved(reference));
+        match references(&spec).first() {
+            None => Ok(node.desired(spec)),
+            Some(reference) => {
+                let source = format!("nothing is known of {reference}");
+                Err(Error::new("headwater:Resolve", &node.key, resource::Class::Fatal, source))
+            }
+        }
+    }
+
+    fn resolved(&self, reference: &Reference) -> Option<String> {
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let observed = made.get(&reference.key).or_else(|| {
+            let node = self.graph.get(&reference.key)?;
+            duplicates::keep_one(&self.survey, node).map(|(kept, _)| kept)
+        });
+        observed.and_then(|observed| reference.value(observed)).map(str::to_owned)
     }
 
     /// What the step changes: as it was when the plan was made.

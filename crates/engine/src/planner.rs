@@ -1,13 +1,15 @@
 //! The planner: what it takes to make what is there into what is wanted. Pure and synchronous.
 
 mod destroy;
-mod duplicates;
+pub(crate) mod duplicates;
 mod order;
 mod reference;
 mod refusal;
 mod wanted;
 
-use resource::{Families, Graph, Node, Observed, PLAN_VERSION, Plan, Step};
+use std::collections::BTreeMap;
+
+use resource::{Families, Graph, Key, Node, Observed, PLAN_VERSION, Plan, Step};
 
 use crate::Survey;
 pub use refusal::{Reason, Refusal};
@@ -63,6 +65,15 @@ struct Draft<'a> {
     unchanged: usize,
     notes: Vec<String>,
     reasons: Vec<Reason>,
+    /// What is there and stays, so that references to it can be resolved; what its step changes of it is not known.
+    known: BTreeMap<&'a Key, Known<'a>>,
+}
+
+/// A resource that stays.
+struct Known<'a> {
+    observed: &'a Observed,
+    /// The outputs that are other ones after its step.
+    renewed: &'static [&'static str],
 }
 
 /// A step without its place.

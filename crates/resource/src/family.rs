@@ -28,7 +28,7 @@ pub struct Desired<S = Value> {
     pub key: Key,
     /// Its deterministic physical name; `None` where AWS makes the id and only tags identify it.
     pub name: Option<String>,
-    /// The fields that it must have.
+    /// The fields that it must have. A family gets them with every reference resolved.
     pub spec: S,
 }
 
@@ -100,6 +100,10 @@ pub trait Family: Send + Sync + 'static {
     /// The kinds that a resource of this kind may refer to. Deletes run in the reverse of this order.
     const REFERS_TO: &'static [Kind];
 
+    /// The [`Observed::outputs`] that an update in place may change, as a task definition's ARN. Who refers to one is
+    /// planned for a change with it.
+    const RENEWED: &'static [&'static str] = &[];
+
     /// The IAM actions that the methods below call, and those that AWS asks for besides.
     const ACTIONS: &'static [IamAction];
 
@@ -147,8 +151,13 @@ pub trait AnyFamily: Send + Sync {
     fn kind(&self) -> Kind;
     /// See [`Family::REFERS_TO`].
     fn refers_to(&self) -> &'static [Kind];
+    /// See [`Family::RENEWED`].
+    fn renewed(&self) -> &'static [&'static str];
     /// See [`Family::ACTIONS`].
     fn actions(&self) -> &'static [IamAction];
+    /// The spec in the form that a survey gives it: read into the family's struct and written again, so that its sets
+    /// are in order. One that does not fit the struct stays as it is: `ensure` says what is wrong with it.
+    fn normal(&self, spec: Value) -> Value;
     /// See [`Spec::effect`].
     fn effect(&self, field: &str, observed: &Value, desired: &Value) -> Effect;
     /// See [`Family::survey`].
@@ -211,8 +220,17 @@ impl<F: Family> AnyFamily for F {
         F::REFERS_TO
     }
 
+    fn renewed(&self) -> &'static [&'static str] {
+        F::RENEWED
+    }
+
     fn actions(&self) -> &'static [IamAction] {
         F::ACTIONS
+    }
+
+    fn normal(&self, spec: Value) -> Value {
+        let typed: Option<F::Spec> = serde_json::from_value(spec.clone()).ok();
+        typed.and_then(|typed| serde_json::to_value(typed).ok()).unwrap_or(spec)
     }
 
     fn effect(&self, field: &str, observed: &Value, desired: &Value) -> Effect {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Desired, Key, Kind, Scope, Spec};
+use crate::{Desired, Key, Kind, Scope, Spec, references};
 
 /// One resource that the blueprint wants.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,7 +18,7 @@ pub struct Node {
     pub kind: Kind,
     /// Its deterministic physical name; `None` where AWS makes the id.
     pub name: Option<String>,
-    /// The fields that it must have.
+    /// The fields that it must have. References stand for what AWS makes of other nodes.
     pub spec: Value,
     /// Whether it holds what cannot be made again: then it is never replaced, and deleted only on demand.
     pub retained: bool,
@@ -27,13 +27,14 @@ pub struct Node {
 }
 
 impl Node {
-    /// A stateless node without dependencies.
+    /// A stateless node. It depends on those that its spec refers to.
     ///
     /// # Errors
     /// Where the spec does not serialize to JSON.
     pub fn new<S: Spec>(key: Key, kind: Kind, name: Option<String>, spec: &S) -> serde_json::Result<Self> {
         let spec = serde_json::to_value(spec)?;
-        Ok(Self { key, kind, name, spec, retained: false, depends_on: BTreeSet::new() })
+        let depends_on = references(&spec).into_iter().map(|reference| reference.key).collect();
+        Ok(Self { key, kind, name, spec, retained: false, depends_on })
     }
 
     /// The same, retained.
@@ -49,9 +50,9 @@ impl Node {
         self
     }
 
-    /// What the node wants of its family.
-    pub fn desired(&self) -> Desired {
-        Desired { key: self.key.clone(), name: self.name.clone(), spec: self.spec.clone() }
+    /// What the node wants of its family, with `spec` as its fields: its own, references resolved.
+    pub fn desired(&self, spec: Value) -> Desired {
+        Desired { key: self.key.clone(), name: self.name.clone(), spec }
     }
 }
 

@@ -15,6 +15,7 @@ mod iam;
 mod key;
 mod plan;
 mod policy;
+mod reference;
 mod scope;
 
 pub use deployments::{Deployment, DeploymentStore, Lease, Outcome, StepRecord, Swap};
@@ -27,4 +28,5 @@ pub use iam::{IamAction, Need};
 pub use key::{Key, KeyError, Kind};
 pub use plan::{Action, PLAN_VERSION, Plan, Step};
 pub use policy::{Conditions, PolicyDocument, Statement};
+pub use reference::{Reference, references, resolve};
 pub use scope::Scope;

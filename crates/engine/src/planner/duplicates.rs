@@ -8,7 +8,7 @@ use super::reference::refers;
 use crate::Survey;
 
 /// The one that is kept, and the others: kept is what others depend on, else the older, else the first by id.
-pub(super) fn keep_one<'a>(survey: &'a Survey, node: &'a Node) -> Option<(&'a Observed, Vec<&'a Observed>)> {
+pub(crate) fn keep_one<'a>(survey: &'a Survey, node: &'a Node) -> Option<(&'a Observed, Vec<&'a Observed>)> {
     let mut candidates: Vec<_> = survey.keyed(&node.kind, &node.key).collect();
     if candidates.len() > 1 {
         let is_candidate = |id: &str| candidates.iter().any(|candidate| candidate.id == id);

@@ -1,11 +1,12 @@
 //! What it takes to make an environment as the blueprint says.
 
 use resource::{
-    Action, AnyFamily, Effect, Families, FieldChange, Graph, Kind, Node, Observed, Owner, Step, diff,
+    Action, AnyFamily, Effect, Families, FieldChange, Graph, Kind, Node, Observed, Owner, Reference, Step,
+    diff, resolve,
 };
 use serde_json::{Value, json};
 
-use super::{Draft, Proposed, Reason, duplicates};
+use super::{Draft, Known, Proposed, Reason, duplicates};
 use crate::Survey;
 
 pub(super) fn draft<'a>(graph: &'a Graph, survey: &'a Survey, families: &Families) -> Draft<'a> {
@@ -37,7 +38,9 @@ impl<'a> Draft<'a> {
     }
 
     fn compare(&mut self, node: &'a Node, observed: &'a Observed, family: &dyn AnyFamily) {
-        let changes = changes(node, observed, family);
+        let desired = family.normal(resolve(&node.spec, &mut |reference| self.resolved(reference)));
+        let changes = changes(node, &desired, observed, family);
+        self.known.insert(&node.key, Known { observed, renewed: &[] });
         let refused: Vec<_> = changes.iter().filter_map(|change| refused(node, change)).collect();
         if !refused.is_empty() {
             return self.reasons.extend(refused);
@@ -48,8 +51,20 @@ impl<'a> Draft<'a> {
             false if changes.is_empty() && reason.is_none() => return self.unchanged += 1,
             false => Action::Update,
         };
+        if action == Action::Replace {
+            self.known.remove(&node.key);
+        } else {
+            self.known.insert(&node.key, Known { observed, renewed: family.renewed() });
+        }
         let step = step(node, action, Some(observed.id.clone()), reason, changes);
         self.steps.push(Proposed { step, observed: Some(observed), node: Some(node) });
+    }
+
+    /// What a reference stands for, unless that is only known when a step is done.
+    fn resolved(&self, reference: &Reference) -> Option<String> {
+        let Known { observed, renewed } = self.known.get(&reference.key)?;
+        let is_renewed = reference.output.as_deref().is_some_and(|output| renewed.contains(&output));
+        if is_renewed { None } else { reference.value(observed).map(str::to_owned) }
     }
 
     fn duplicate(&mut self, node: &'a Node, kept: &Observed, duplicate: &'a Observed) {
@@ -133,9 +148,15 @@ fn name_taken(node: &Node, survey: &Survey) -> Option<Reason> {
 }
 
 /// The fields that differ. A physical name is one of them: nothing in AWS is renamed in place.
-fn changes(node: &Node, observed: &Observed, family: &dyn AnyFamily) -> Vec<FieldChange> {
+///
+/// What a field is changed to is told as the blueprint says it, with its references: so a plan reads the same before
+/// and after what it refers to was made.
+fn changes(node: &Node, desired: &Value, observed: &Observed, family: &dyn AnyFamily) -> Vec<FieldChange> {
     let mut changes =
-        diff(&observed.spec, &node.spec, |field, observed, desired| family.effect(field, observed, desired));
+        diff(&observed.spec, desired, |field, observed, desired| family.effect(field, observed, desired));
+    for change in &mut changes {
+        change.to = member(&node.spec, &change.field).cloned();
+    }
     if let (Some(from), Some(to)) = (&observed.name, &node.name)
         && from != to
     {
@@ -153,4 +174,20 @@ fn refused(node: &Node, change: &FieldChange) -> Option<Reason> {
         Effect::Replace if node.retained => Some(Reason::Irreplaceable { key, change: changed }),
         Effect::Replace | Effect::Update => None,
     }
+}
+
+/// The field of that path, unless it is absent or null.
+fn member<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+    let mut value = spec;
+    let mut rest = path;
+    while !rest.is_empty() {
+        let members = value.as_object()?;
+        // A member's own name may have dots in it.
+        let found = members.iter().find_map(|(name, value)| {
+            let after = rest.strip_prefix(name.as_str())?;
+            after.strip_prefix('.').or_else(|| after.is_empty().then_some(after)).map(|after| (value, after))
+        });
+        (value, rest) = found?;
+    }
+    Some(value).filter(|value| !value.is_null())
 }

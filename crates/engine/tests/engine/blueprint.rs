@@ -1,4 +1,5 @@
-//! A blueprint for the in-memory cloud: two retained tables, a network, and an ingest stack.
+//! A blueprint for the in-memory cloud: two retained tables, a network, and an ingest stack. The journal refers to the
+//! network's id, which the cloud makes, and the mapping to the function's revision, which each change of it renews.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +36,12 @@ pub(crate) fn nodes() -> Vec<Node> {
     vec![
         node::<Table>("deployments/table", json!({"keys": "run"}), &[]).retained(),
         node::<Network>("stateful/network", json!({"cidr": "10.0.0.0/16"}), &[]).retained(),
-        node::<Table>("stateful/journal", json!({"fixed": "key", "late": "recovery"}), &["stateful/network"])
-            .retained(),
+        node::<Table>(
+            "stateful/journal",
+            json!({"fixed": "key", "late": "recovery", "network": "${stateful/network}"}),
+            &[],
+        )
+        .retained(),
         node::<Queue>("ingest/failures", json!({"days": 14}), &[]),
         node::<Queue>(
             "ingest/queue",
@@ -55,8 +60,12 @@ pub(crate) fn nodes() -> Vec<Node> {
         ),
         node::<Mapping>(
             "ingest/mapping",
-            json!({"batch": 10, "refersTo": ["headwater-dev-function", "headwater-dev-queue"]}),
-            &["ingest/function", "ingest/queue"],
+            json!({
+                "batch": 10,
+                "function": "${ingest/function.revision}",
+                "refersTo": ["headwater-dev-function", "headwater-dev-queue"],
+            }),
+            &["ingest/queue"],
         ),
     ]
 }

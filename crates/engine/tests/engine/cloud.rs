@@ -51,6 +51,8 @@ pub(crate) struct Thing {
     pub(crate) owner: Owner,
     pub(crate) fields: Fields,
     pub(crate) created: String,
+    /// How many times it was changed.
+    pub(crate) revision: u32,
     /// How many times it still has to be described until it is usable.
     pub(crate) busy: u32,
 }

@@ -75,13 +75,17 @@ pub(crate) fn families(cloud: &Cloud) -> Families {
     families
 }
 
-fn observed(thing: &Thing) -> Observed<AnyFields> {
+pub(crate) fn observed(thing: &Thing) -> Observed<AnyFields> {
     Observed {
         id: thing.id.clone(),
         name: thing.name.clone(),
         owner: thing.owner.clone(),
         spec: AnyFields(thing.fields.clone()),
-        outputs: [("arn".to_owned(), format!("arn:test:{}", thing.id))].into(),
+        outputs: [
+            ("arn".to_owned(), format!("arn:test:{}", thing.id)),
+            ("revision".to_owned(), format!("{}:{}", thing.id, thing.revision)),
+        ]
+        .into(),
         created: Some(thing.created.clone()),
         pending: (thing.busy > 0).then(|| "CREATING".to_owned()),
     }
@@ -96,8 +100,15 @@ impl<M: Model> Things<M> {
             fields.remove("late");
             let created = format!("{:06}", world.made);
             let owner = Owner::Us(desired.key.clone());
-            let thing =
-                Thing { id: id.clone(), name: desired.name.clone(), owner, fields, created, busy: M::SLOW };
+            let thing = Thing {
+                id: id.clone(),
+                name: desired.name.clone(),
+                owner,
+                fields,
+                created,
+                revision: 0,
+                busy: M::SLOW,
+            };
             world.create(&M::KIND, thing).map(|()| id)
         };
         let of = desired.key.as_str();
@@ -134,6 +145,7 @@ impl<M: Model> Family for Things<M> {
     type Spec = AnyFields;
     const KIND: Kind = M::KIND;
     const REFERS_TO: &'static [Kind] = M::REFERS_TO;
+    const RENEWED: &'static [&'static str] = &["revision"];
     const ACTIONS: &'static [IamAction] = &[];
 
     async fn survey(&self, _: &Scope) -> Result<Vec<Observed<AnyFields>>> {
@@ -164,6 +176,7 @@ impl<M: Model> Family for Things<M> {
             world.references_exist(&desired.spec.0)?;
             let thing = world.get(&M::KIND, &id).ok_or_else(|| (Class::NotFound, "it is gone".to_owned()))?;
             thing.fields = desired.spec.0.clone();
+            thing.revision += 1;
             Ok(())
         };
         self.0.call("Update", desired.key.as_str(), true, update).await?;

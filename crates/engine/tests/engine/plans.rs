@@ -56,6 +56,17 @@ async fn a_plan_of_every_action() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_refers_to_what_a_step_makes_anew_is_changed_with_it() {
+    let lab = Lab::deployed(&graph()).await;
+    let changed = graph_with("ingest/function", "memory", json!(256));
+    let plan = lab.plan(&changed, Mode::Deploy).await;
+    let steps: Vec<_> = plan.steps.iter().map(|step| (step.key.as_str(), step.changes[0].clone())).collect();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&steps).unwrap());
+    lab.run(&changed, Mode::Deploy).await.unwrap().unwrap();
+    assert!(lab.plan(&changed, Mode::Deploy).await.is_converged());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_plan_of_a_destroy() {
     let lab = Lab::deployed(&graph()).await;
     let some = lab.plan(&graph(), Mode::Destroy { include_stateful: false }).await;
