@@ -66,7 +66,9 @@ pub(crate) fn operation(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
     let body = request.body().bytes().and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
     let action = body.split('&').find_map(|pair| pair.strip_prefix("Action="));
-    match target.or(action) {
+    // Smithy's RPC protocol: /service/<service>/operation/<operation>
+    let rpc = path(request.uri()).0.split_once("/operation/").map(|(_, operation)| operation);
+    match target.or(action).or(rpc) {
         Some(operation) => operation.to_owned(),
         None => format!("{} {}", request.method(), path(request.uri()).0),
     }
@@ -80,7 +82,7 @@ pub(crate) fn path(uri: &str) -> (&str, &str) {
 }
 
 fn reads(operation: &str) -> bool {
-    ["Get", "List", "Describe", "Query", "Scan", "BatchGet", "GET ", "HEAD "]
+    ["Get", "List", "Describe", "Discover", "Query", "Scan", "BatchGet", "GET ", "HEAD "]
         .iter()
         .any(|reading| operation.starts_with(reading))
 }

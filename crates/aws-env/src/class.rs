@@ -97,6 +97,12 @@ fn matches(pattern: &str, code: &str) -> bool {
 const CODES: &[(&str, &str, Class)] = &[
     // DynamoDB calls its bound on concurrent control-plane operations a limit; elsewhere a limit is a quota.
     ("dynamodb", "LimitExceededException", Class::RetryLater),
+    // EC2's own words, which end as no other service's: <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
+    ("ec2", "Gateway.NotAttached", Class::NotFound),
+    ("ec2", "InvalidSubnet.Conflict", Class::AlreadyExists),
+    ("ec2", "Resource.AlreadyAssociated", Class::AlreadyExists),
+    ("ec2", "IncorrectState", Class::Conflict),
+    ("ec2", "AuthFailure", Class::Denied),
     ("", "*NotFound", Class::NotFound),
     ("", "*NotFoundException", Class::NotFound),
     ("", "*NotFoundFault", Class::NotFound),
@@ -168,6 +174,14 @@ mod tests {
             ("lambda:UpdateFunctionCode", "ResourceConflictException", Class::Conflict),
             ("iam:DeleteRole", "DeleteConflict", Class::Conflict),
             ("ec2:CreateVpc", "UnauthorizedOperation", Class::Denied),
+            ("ec2:DeleteVpc", "InvalidVpcID.NotFound", Class::NotFound),
+            ("ec2:DeleteNatGateway", "NatGatewayNotFound", Class::NotFound),
+            ("ec2:DetachInternetGateway", "Gateway.NotAttached", Class::NotFound),
+            ("ec2:CreateSubnet", "InvalidSubnet.Conflict", Class::AlreadyExists),
+            ("ec2:CreateRoute", "RouteAlreadyExists", Class::AlreadyExists),
+            ("ec2:AttachInternetGateway", "Resource.AlreadyAssociated", Class::AlreadyExists),
+            ("ec2:DeleteSubnet", "DependencyViolation", Class::Conflict),
+            ("ec2:ReleaseAddress", "InvalidIPAddress.InUse", Class::Conflict),
             ("lambda:CreateFunction", "InvalidParameterValueException", Class::Fatal),
         ];
         for (operation, code, expected) in table {

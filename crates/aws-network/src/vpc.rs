@@ -1,0 +1,232 @@
+//! The family `AWS::EC2::VPC`.
+
+use std::collections::BTreeMap;
+
+use aws_env::{At, SdkConfig};
+use aws_sdk_ec2::{
+    Client,
+    types::{self, AttributeBooleanValue, Filter, ResourceType, VpcAttributeName, VpcState},
+};
+use futures::future::{try_join, try_join_all};
+use resource::{
+    Class, Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ec2,
+    interfaces::{self, Place},
+};
+
+/// A VPC's fields.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VpcSpec {
+    /// Its first block of IPv4 addresses, as in `10.0.0.0/16`.
+    pub cidr_block: String,
+    /// Whether what has a public address gets a name, too. Interface endpoints with private names and EFS need it, and it
+    /// needs `enable_dns_support`.
+    pub enable_dns_hostnames: bool,
+    /// Whether EC2's resolver answers in the VPC.
+    pub enable_dns_support: bool,
+}
+
+impl Spec for VpcSpec {
+    fn effect(field: &str, _: &Value, _: &Value) -> Effect {
+        match field {
+            "cidrBlock" => Effect::Replace,
+            _ => Effect::Update,
+        }
+    }
+}
+
+/// EC2's VPCs.
+#[derive(Clone, Debug)]
+pub struct Vpcs {
+    client: Client,
+}
+
+/// One change of a VPC's attribute. A call takes no more than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Support(bool),
+    Hostnames(bool),
+}
+
+/// The changes that make a VPC as `observed` one as `desired`. Names of hosts depend on the resolver, so that it is turned on
+/// before them and off after them.
+fn changes(observed: &VpcSpec, desired: &VpcSpec) -> Vec<Change> {
+    let support = (observed.enable_dns_support != desired.enable_dns_support)
+        .then_some(Change::Support(desired.enable_dns_support));
+    let hostnames = (observed.enable_dns_hostnames != desired.enable_dns_hostnames)
+        .then_some(Change::Hostnames(desired.enable_dns_hostnames));
+    let order = if desired.enable_dns_support { [support, hostnames] } else { [hostnames, support] };
+    order.into_iter().flatten().collect()
+}
+
+impl Vpcs {
+    /// The VPCs that this configuration leads to.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    async fn list(&self, filters: Vec<Filter>) -> Result<Vec<types::Vpc>> {
+        let pages = self.client.describe_vpcs().set_filters(Some(filters)).into_paginator().items().send();
+        pages.try_collect().await.at("ec2:DescribeVpcs", "VPCs")
+    }
+
+    async fn by_id(&self, id: &str) -> Result<Option<types::Vpc>> {
+        let found = self.list(vec![ec2::filter("vpc-id", id)]).await?;
+        Ok(found.into_iter().find(|vpc| vpc.vpc_id() == Some(id)))
+    }
+
+    async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Observed<VpcSpec>>> {
+        match self.by_id(id).await? {
+            Some(vpc) => self.observe(scope, &vpc).await,
+            None => Ok(None),
+        }
+    }
+
+    /// `None` where it is deleted meanwhile.
+    async fn observe(&self, scope: &Scope, vpc: &types::Vpc) -> Result<Option<Observed<VpcSpec>>> {
+        let id = vpc.vpc_id().unwrap_or_default();
+        let attributes = try_join(
+            self.attribute(id, VpcAttributeName::EnableDnsHostnames),
+            self.attribute(id, VpcAttributeName::EnableDnsSupport),
+        );
+        let (enable_dns_hostnames, enable_dns_support) = match attributes.await {
+            Err(error) if error.class == Class::NotFound => return Ok(None),
+            attributes => attributes?,
+        };
+        let cidr_block = vpc.cidr_block().unwrap_or_default().to_owned();
+        let state = vpc.state().filter(|state| **state != VpcState::Available);
+        Ok((state != Some(&VpcState::Deleting)).then(|| Observed {
+            id: id.to_owned(),
+            name: None,
+            owner: scope.owner(&ec2::tags(vpc.tags())),
+            spec: VpcSpec { cidr_block, enable_dns_hostnames, enable_dns_support },
+            outputs: BTreeMap::new(),
+            created: None,
+            pending: state.map(|state| state.as_str().to_owned()),
+        }))
+    }
+
+    async fn attribute(&self, id: &str, name: VpcAttributeName) -> Result<bool> {
+        let described = self.client.describe_vpc_attribute().vpc_id(id).attribute(name.clone()).send().await;
+        let described = described.at("ec2:DescribeVpcAttribute", id)?;
+        let value = match name {
+            VpcAttributeName::EnableDnsHostnames => described.enable_dns_hostnames,
+            _ => described.enable_dns_support,
+        };
+        Ok(value.and_then(|value| value.value).unwrap_or_default())
+    }
+
+    async fn create(
+        &self,
+        scope: &Scope,
+        desired: &Desired<VpcSpec>,
+        progress: &Progress,
+    ) -> Result<Observed<VpcSpec>> {
+        let Desired { key, spec, .. } = desired;
+        let create = self
+            .client
+            .create_vpc()
+            .cidr_block(&spec.cidr_block)
+            .tag_specifications(ec2::tag_specification(scope, key, ResourceType::Vpc));
+        let created = create.send().await.at("ec2:CreateVpc", key)?;
+        let id = ec2::made("ec2:CreateVpc", key, created.vpc.and_then(|vpc| vpc.vpc_id))?;
+        self.ready(scope, key, &id, progress).await
+    }
+
+    async fn ready(
+        &self,
+        scope: &Scope,
+        key: &Key,
+        id: &str,
+        progress: &Progress,
+    ) -> Result<Observed<VpcSpec>> {
+        let get = || self.get(scope, id);
+        ec2::ready(&ec2::FRESH, progress, "ec2:DescribeVpcs", key, "the VPC to become available", get).await
+    }
+
+    async fn change(&self, key: &Key, id: &str, change: Change) -> Result<()> {
+        let on = |on| AttributeBooleanValue::builder().value(on).build();
+        let modify = self.client.modify_vpc_attribute().vpc_id(id);
+        let modify = match change {
+            Change::Support(support) => modify.enable_dns_support(on(support)),
+            Change::Hostnames(hostnames) => modify.enable_dns_hostnames(on(hostnames)),
+        };
+        modify.send().await.at("ec2:ModifyVpcAttribute", key).map(drop)
+    }
+}
+
+impl Family for Vpcs {
+    type Spec = VpcSpec;
+
+    const KIND: Kind = Kind::new("AWS::EC2::VPC");
+    const REFERS_TO: &'static [Kind] = &[];
+    const ACTIONS: &'static [IamAction] = &[
+        IamAction::read("ec2:DescribeNetworkInterfaces"),
+        IamAction::read("ec2:DescribeVpcAttribute"),
+        IamAction::read("ec2:DescribeVpcs"),
+        // Called to adopt, and asked for besides a create with tags:
+        // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
+        IamAction::write("ec2:CreateTags"),
+        IamAction::write("ec2:CreateVpc"),
+        IamAction::write("ec2:DeleteNetworkInterface"),
+        IamAction::write("ec2:DeleteVpc"),
+        IamAction::write("ec2:ModifyVpcAttribute"),
+    ];
+
+    /// All of ours: a reply that was lost may have left two of one key, and the plan keeps one.
+    async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<VpcSpec>>> {
+        let vpcs = self.list(ec2::own_filters(scope)).await?;
+        let observed = try_join_all(vpcs.iter().map(|vpc| self.observe(scope, vpc))).await?;
+        Ok(ec2::ours(observed.into_iter().flatten()))
+    }
+
+    async fn ensure(
+        &self,
+        scope: &Scope,
+        desired: &Desired<VpcSpec>,
+        observed: Option<&Observed<VpcSpec>>,
+        progress: &Progress,
+    ) -> Result<Observed<VpcSpec>> {
+        let key = &desired.key;
+        let there = match observed {
+            Some(there) if there.pending.is_none() => there.clone(),
+            Some(there) => self.ready(scope, key, &there.id, progress).await?,
+            None => self.create(scope, desired, progress).await?,
+        };
+        let changes = changes(&there.spec, &desired.spec);
+        if changes.is_empty() {
+            return Ok(there);
+        }
+        for change in changes {
+            ec2::once_found(progress, || self.change(key, &there.id, change)).await?;
+        }
+        let get = || self.get(scope, &there.id);
+        ec2::read_back(progress, "ec2:DescribeVpcAttribute", desired, get).await
+    }
+
+    async fn delete(&self, observed: &Observed<VpcSpec>, progress: &Progress) -> Result<()> {
+        let id = observed.id.as_str();
+        interfaces::delete_without(&self.client, Place::Vpc, id, progress, || async {
+            self.client.delete_vpc().vpc_id(id).send().await.at("ec2:DeleteVpc", id)
+        })
+        .await?;
+        ec2::gone(&ec2::STALE, progress, "ec2:DescribeVpcs", id, || self.by_id(id)).await
+    }
+
+    async fn find(&self, scope: &Scope, id: &str) -> Result<Option<Observed<VpcSpec>>> {
+        match ec2::plain_id(scope, "vpc", id) {
+            Some(id) => self.get(scope, id).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn adopt(&self, scope: &Scope, key: &Key, observed: &Observed<VpcSpec>) -> Result<()> {
+        ec2::adopt(&self.client, key, &observed.id, scope.tags(key)).await
+    }
+}
