@@ -1,0 +1,196 @@
+//! The family `AWS::EFS::FileSystem`: what survey and find see of file systems, and what the contract asks for.
+
+mod changes;
+mod ensure;
+mod policy;
+
+use std::collections::BTreeMap;
+
+use aws_env::{At, SdkConfig};
+use aws_sdk_efs::{
+    Client,
+    types::{FileSystemDescription, LifecyclePolicy, Status},
+};
+use futures::future::{try_join_all, try_join3};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, PolicyDocument, Progress, Result,
+    Scope,
+};
+use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as NotOneOfThem};
+
+use crate::{
+    FileSystemSpec, ThroughputMode,
+    list::{self, found, is_going, is_unsettled, pending},
+    tags,
+};
+
+/// EFS's file systems.
+#[derive(Clone, Debug)]
+pub struct FileSystems {
+    client: Client,
+}
+
+impl FileSystems {
+    /// The file systems that this configuration leads to.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
+    }
+
+    /// The file system with that id; `None` where it is gone or being deleted.
+    async fn observe(&self, scope: &Scope, id: &str) -> Result<Option<Observed<FileSystemSpec>>> {
+        match list::file_systems(&self.client, Some(id)).await?.first() {
+            Some(there) => self.describe(scope, there).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn describe(
+        &self,
+        scope: &Scope,
+        there: &FileSystemDescription,
+    ) -> Result<Option<Observed<FileSystemSpec>>> {
+        let id = there.file_system_id();
+        if is_going(&there.life_cycle_state) {
+            return Ok(None);
+        }
+        let arn = arn(scope, there);
+        let (policy, lifecycle, automatic_backups) =
+            try_join3(self.policy(id, &arn), self.lifecycle(id), self.automatic_backups(id)).await?;
+        let transition = |of: fn(&LifecyclePolicy) -> Option<String>| lifecycle.iter().find_map(of);
+        let throughput = there.throughput_mode().map(|mode| known(id, mode.as_str())).transpose()?;
+        let spec = FileSystemSpec {
+            encrypted: there.encrypted().unwrap_or_default(),
+            performance_mode: known(id, there.performance_mode().as_str())?,
+            throughput_mode: throughput.unwrap_or(ThroughputMode::Bursting),
+            transition_to_infrequent_access: transition(|to| {
+                Some(to.transition_to_ia()?.as_str().to_owned())
+            }),
+            transition_to_primary_storage_class: transition(|to| {
+                Some(to.transition_to_primary_storage_class()?.as_str().to_owned())
+            }),
+            transition_to_archive: transition(|to| Some(to.transition_to_archive()?.as_str().to_owned())),
+            automatic_backups,
+            policy,
+        };
+        Ok(Some(Observed {
+            id: id.to_owned(),
+            name: None,
+            owner: scope.owner(&tags::read(there.tags())),
+            spec,
+            outputs: BTreeMap::from([("arn".to_owned(), arn)]),
+            created: Some(there.creation_time().to_string()),
+            pending: pending(&there.life_cycle_state),
+        }))
+    }
+
+    async fn policy(&self, id: &str, arn: &str) -> Result<Option<PolicyDocument>> {
+        let operation = "elasticfilesystem:DescribeFileSystemPolicy";
+        let described = self.client.describe_file_system_policy().file_system_id(id).send().await;
+        let text = settled(described.at(operation, id))?;
+        let read = |text: String| {
+            policy::read(&text, arn).map_err(|error| Error::new(operation, id, Class::Fatal, error))
+        };
+        text.and_then(|answer| answer.policy).map(read).transpose()
+    }
+
+    async fn lifecycle(&self, id: &str) -> Result<Vec<LifecyclePolicy>> {
+        let described = self.client.describe_lifecycle_configuration().file_system_id(id).send().await;
+        let described = settled(described.at("elasticfilesystem:DescribeLifecycleConfiguration", id))?;
+        Ok(described.and_then(|answer| answer.lifecycle_policies).unwrap_or_default())
+    }
+
+    async fn automatic_backups(&self, id: &str) -> Result<bool> {
+        let described = self.client.describe_backup_policy().file_system_id(id).send().await;
+        let described = settled(described.at("elasticfilesystem:DescribeBackupPolicy", id))?;
+        let status = described.and_then(|answer| answer.backup_policy).map(|policy| policy.status);
+        Ok(matches!(status, Some(Status::Enabled | Status::Enabling)))
+    }
+}
+
+/// A setting that is absent, or that EFS does not tell of a file system that it is still making, is `None`.
+fn settled<T>(described: Result<T>) -> Result<Option<T>> {
+    match found(described) {
+        Err(error) if is_unsettled(&error) => Ok(None),
+        described => described,
+    }
+}
+
+fn arn(scope: &Scope, there: &FileSystemDescription) -> String {
+    let path = format!("file-system/{}", there.file_system_id());
+    there.file_system_arn().map_or_else(|| scope.arn("elasticfilesystem", &path), str::to_owned)
+}
+
+/// One of the names that `T` knows.
+fn known<T: DeserializeOwned>(id: &str, name: &str) -> Result<T> {
+    let unknown =
+        |error: NotOneOfThem| Error::new("elasticfilesystem:DescribeFileSystems", id, Class::Fatal, error);
+    T::deserialize(name.into_deserializer()).map_err(unknown)
+}
+
+impl Family for FileSystems {
+    type Spec = FileSystemSpec;
+
+    const KIND: Kind = Kind::new("AWS::EFS::FileSystem");
+
+    const REFERS_TO: &'static [Kind] = &[];
+
+    // Tagging inside CreateFileSystem asks for elasticfilesystem:TagResource:
+    // https://docs.aws.amazon.com/efs/latest/ug/API_CreateFileSystem.html
+    const ACTIONS: &'static [IamAction] = &[
+        IamAction::read("elasticfilesystem:DescribeBackupPolicy"),
+        IamAction::read("elasticfilesystem:DescribeFileSystemPolicy"),
+        IamAction::read("elasticfilesystem:DescribeFileSystems"),
+        IamAction::read("elasticfilesystem:DescribeLifecycleConfiguration"),
+        IamAction::write("elasticfilesystem:CreateFileSystem"),
+        IamAction::write("elasticfilesystem:DeleteFileSystem"),
+        IamAction::write("elasticfilesystem:DeleteFileSystemPolicy"),
+        IamAction::write("elasticfilesystem:PutBackupPolicy"),
+        IamAction::write("elasticfilesystem:PutFileSystemPolicy"),
+        IamAction::write("elasticfilesystem:PutLifecycleConfiguration"),
+        IamAction::write("elasticfilesystem:TagResource"),
+        IamAction::write("elasticfilesystem:UpdateFileSystem"),
+        // The first automatic backup of an account has AWS Backup make its role.
+        IamAction::dependent(
+            "iam:CreateServiceLinkedRole",
+            "https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles.html",
+        ),
+    ];
+
+    async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<FileSystemSpec>>> {
+        let all = list::file_systems(&self.client, None).await?;
+        let ours = all.iter().filter(|one| matches!(scope.owner(&tags::read(one.tags())), Owner::Us(_)));
+        let described = try_join_all(ours.map(|one| self.describe(scope, one))).await?;
+        Ok(described.into_iter().flatten().collect())
+    }
+
+    async fn ensure(
+        &self,
+        scope: &Scope,
+        desired: &Desired<FileSystemSpec>,
+        observed: Option<&Observed<FileSystemSpec>>,
+        progress: &Progress,
+    ) -> Result<Observed<FileSystemSpec>> {
+        self.make_so(scope, desired, observed, progress).await
+    }
+
+    async fn delete(&self, observed: &Observed<FileSystemSpec>, progress: &Progress) -> Result<()> {
+        self.delete_and_wait(&observed.id, progress).await
+    }
+
+    async fn find(&self, scope: &Scope, id: &str) -> Result<Option<Observed<FileSystemSpec>>> {
+        let name = id.rsplit('/').next().unwrap_or(id);
+        let elsewhere =
+            id.starts_with("arn:") && id != scope.arn("elasticfilesystem", &format!("file-system/{name}"));
+        if elsewhere || !name.starts_with("fs-") {
+            return Ok(None);
+        }
+        self.observe(scope, name).await
+    }
+
+    async fn adopt(&self, scope: &Scope, key: &Key, observed: &Observed<FileSystemSpec>) -> Result<()> {
+        let operation = "elasticfilesystem:TagResource";
+        let tags = tags::write(operation, scope, key)?;
+        let tag = self.client.tag_resource().resource_id(&observed.id).set_tags(Some(tags));
+        tag.send().await.at(operation, key).map(drop)
+    }
+}
