@@ -1,6 +1,6 @@
 //! What we set of a function.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use resource::Spec;
 use serde::{Deserialize, Serialize};
@@ -37,9 +37,24 @@ pub struct FunctionSpec {
     pub tracing_mode: TracingMode,
     /// How many run at once at most, taken from the account's share; `None` is what the account has left.
     pub reserved_concurrent_executions: Option<i32>,
+    /// The network that it reaches; `None` is the internet and AWS's own endpoints. Its role then needs
+    /// [`grant_vpc_access`](crate::grant_vpc_access).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_config: Option<VpcConfig>,
 }
 
 impl Spec for FunctionSpec {}
+
+/// Where in a network a function's interfaces stand. From there it reaches the internet through a NAT gateway only, and
+/// an AWS service through that or an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VpcConfig {
+    /// The ids of the subnets that get an interface each; at least one.
+    pub subnet_ids: BTreeSet<String>,
+    /// The ids of the security groups that the interfaces belong to; one to five.
+    pub security_group_ids: BTreeSet<String>,
+}
 
 /// The processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -29,6 +29,9 @@ pub struct Functions {
     packages: Packages,
 }
 
+/// What Lambda asks of whoever gives a function a network.
+const VPC: &str = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html";
+
 impl Functions {
     /// The family behind this configuration, with the packages that functions run: the SHA-256 of a zip in base64 → the
     /// zip's path. A zip is read when a function needs it, and not before.
@@ -53,13 +56,39 @@ impl Functions {
             _ => Ok(seen),
         }
     }
+
+    /// Takes the function out of its network and waits until it is out, so that Lambda lets go of the interfaces soon.
+    ///
+    /// What Lambda will not do, because the role is broken say, does not keep the function from being deleted: Lambda
+    /// then takes longer over the interfaces.
+    async fn detach(&self, name: &str, progress: &Progress) -> Result<()> {
+        let client = &self.client;
+        let detach = || async { gone(change::detach(client, name).await) };
+        match retry_while(&ROLE, progress, "another update of the function", settles, detach).await {
+            Err(error) if error.class == Class::Fatal => {
+                progress.note(format!("leaves the network interfaces to Lambda: {}", error.source));
+                return Ok(());
+            }
+            done => done?,
+        }
+        let is_out = || async {
+            let found = observe::raw(client, name).await?;
+            Ok((!found.is_some_and(|found| observe::is_busy(&found))).then_some(()))
+        };
+        wait_until(&READY, progress, observe::GET, name, "the function to leave its network", is_out).await
+    }
 }
 
 impl Family for Functions {
     type Spec = FunctionSpec;
 
     const KIND: Kind = Kind::new("AWS::Lambda::Function");
-    const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::IAM::Role"), Kind::new("AWS::Logs::LogGroup")];
+    const REFERS_TO: &'static [Kind] = &[
+        Kind::new("AWS::EC2::SecurityGroup"),
+        Kind::new("AWS::EC2::Subnet"),
+        Kind::new("AWS::IAM::Role"),
+        Kind::new("AWS::Logs::LogGroup"),
+    ];
     const ACTIONS: &'static [IamAction] = &[
         IamAction::read("lambda:GetFunction"),
         IamAction::read("lambda:ListFunctions"),
@@ -75,6 +104,9 @@ impl Family for Functions {
         IamAction::write("lambda:TagResource"),
         IamAction::write("lambda:UpdateFunctionCode"),
         IamAction::write("lambda:UpdateFunctionConfiguration"),
+        IamAction::dependent("ec2:DescribeSecurityGroups", VPC),
+        IamAction::dependent("ec2:DescribeSubnets", VPC),
+        IamAction::dependent("ec2:DescribeVpcs", VPC),
         IamAction::dependent(
             "iam:PassRole",
             "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
@@ -134,6 +166,9 @@ impl Family for Functions {
     async fn delete(&self, observed: &Observed<FunctionSpec>, progress: &Progress) -> Result<()> {
         const DELETE: &str = "lambda:DeleteFunction";
         let (client, name) = (&self.client, &observed.id);
+        if observed.spec.vpc_config.is_some() {
+            self.detach(name, progress).await?;
+        }
         let delete =
             || async { gone(client.delete_function().function_name(name).send().await.at(DELETE, name)) };
         retry_while(&ROLE, progress, "another update of the function", settles, delete).await?;

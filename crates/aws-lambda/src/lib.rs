@@ -8,11 +8,14 @@ mod mappings;
 mod package;
 mod races;
 mod read;
+mod vpc;
 
 pub use function::Function;
 pub use function_spec::{
     ApplicationLogLevel, Architecture, FunctionSpec, LogFormat, LoggingConfig, SystemLogLevel, TracingMode,
+    VpcConfig,
 };
 pub use functions::Functions;
-pub use mapping_spec::{EventSourceMappingSpec, FunctionResponseType};
+pub use mapping_spec::{EventSourceMappingSpec, FunctionResponseType, StartingPosition, StreamOptions};
 pub use mappings::EventSourceMappings;
+pub use vpc::grant_vpc_access;

@@ -63,7 +63,11 @@ impl Family for EventSourceMappings {
     type Spec = EventSourceMappingSpec;
 
     const KIND: Kind = Kind::new("AWS::Lambda::EventSourceMapping");
-    const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::SQS::Queue"), Kind::new("AWS::Lambda::Function")];
+    const REFERS_TO: &'static [Kind] = &[
+        Kind::new("AWS::DynamoDB::Table"),
+        Kind::new("AWS::SQS::Queue"),
+        Kind::new("AWS::Lambda::Function"),
+    ];
     const ACTIONS: &'static [IamAction] = &[
         IamAction::read("lambda:GetEventSourceMapping"),
         IamAction::read("lambda:ListEventSourceMappings"),

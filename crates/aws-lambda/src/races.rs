@@ -13,22 +13,25 @@ pub(crate) const ROLE: Patience =
 pub(crate) const READY: Patience =
     Patience::new(Duration::from_millis(250), Duration::from_secs(2), Duration::from_secs(300));
 
-/// What Lambda says, under the code of any invalid parameter, where a role or its policy has not reached it yet.
-const NOT_YET: [&str; 4] = [
+/// What Lambda says, under the code of any invalid parameter, where a role, its policy or a network has not reached it yet.
+const NOT_YET: [&str; 6] = [
     "cannot be assumed by Lambda",
     "execution role does not have permissions",
     "ensure the role can perform",
     "KMS key is invalid for CreateGrant",
+    // A subnet or security group that EC2 has only just made.
+    "InvalidSubnetID.NotFound",
+    "InvalidGroup.NotFound",
 ];
 
-/// Whether the error passes once the role has reached Lambda.
-pub(crate) fn role_is_fresh(error: &Error) -> bool {
+/// Whether the error passes once what was made just before has reached Lambda.
+pub(crate) fn dependency_is_fresh(error: &Error) -> bool {
     error.class == Class::Fatal && NOT_YET.iter().any(|text| error.says(text))
 }
 
 /// The same, or another change of the function or mapping is still under way.
 pub(crate) fn settles(error: &Error) -> bool {
-    error.class == Class::Conflict || role_is_fresh(error)
+    error.class == Class::Conflict || dependency_is_fresh(error)
 }
 
 /// That it is gone already is success.

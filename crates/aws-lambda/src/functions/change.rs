@@ -5,7 +5,7 @@ use aws_env::At;
 use aws_sdk_lambda::{
     Client,
     primitives::Blob,
-    types::{self, Environment, EphemeralStorage, FunctionCode, Runtime, TracingConfig},
+    types::{self, Environment, EphemeralStorage, FunctionCode, Runtime, TracingConfig, VpcConfig},
 };
 use resource::{Class, Error, Key, Owner, Result, Scope};
 
@@ -17,6 +17,7 @@ use crate::{
 
 pub(super) const CREATE: &str = "lambda:CreateFunction";
 pub(super) const UPDATE_CODE: &str = "lambda:UpdateFunctionCode";
+const UPDATE: &str = "lambda:UpdateFunctionConfiguration";
 
 /// The zip that the function shall run.
 pub(super) async fn zip(
@@ -53,6 +54,7 @@ pub(super) async fn create(
         .environment(environment(spec))
         .logging_config((&spec.logging_config).into())
         .tracing_config(tracing_config(spec))
+        .set_vpc_config(spec.vpc_config.is_some().then(|| vpc_config(spec)))
         .set_tags(Some(scope.tags(key).into_iter().collect()));
     match call.send().await.at(CREATE, key) {
         Err(error) if error.class == Class::Conflict => already_there(client, scope, key, name, error).await,
@@ -87,7 +89,6 @@ pub(super) async fn update_configuration(
     name: &str,
     spec: &FunctionSpec,
 ) -> Result<()> {
-    const UPDATE: &str = "lambda:UpdateFunctionConfiguration";
     let call = client
         .update_function_configuration()
         .function_name(name)
@@ -100,8 +101,16 @@ pub(super) async fn update_configuration(
         .set_ephemeral_storage(Some(ephemeral_storage(UPDATE, key, spec)?))
         .environment(environment(spec))
         .logging_config((&spec.logging_config).into())
-        .tracing_config(tracing_config(spec));
+        .tracing_config(tracing_config(spec))
+        .vpc_config(vpc_config(spec));
     call.send().await.at(UPDATE, key).map(drop)
+}
+
+/// Takes the function out of its network.
+pub(super) async fn detach(client: &Client, name: &str) -> Result<()> {
+    let nowhere = VpcConfig::builder().set_subnet_ids(Some(vec![])).set_security_group_ids(Some(vec![]));
+    let call = client.update_function_configuration().function_name(name).vpc_config(nowhere.build());
+    call.send().await.at(UPDATE, name).map(drop)
 }
 
 /// Whether anything differs that UpdateFunctionCode sets: the architecture is a property of the code.
@@ -146,6 +155,17 @@ pub(super) async fn set_concurrency(
 /// An empty map is sent as well: it is what clears the variables that are there.
 fn environment(spec: &FunctionSpec) -> Environment {
     Environment::builder().set_variables(Some(spec.environment.clone().into_iter().collect())).build()
+}
+
+/// Empty lists are sent in an update as well: they are what detaches a function from the network that it is in.
+fn vpc_config(spec: &FunctionSpec) -> VpcConfig {
+    let (subnets, groups) = match &spec.vpc_config {
+        Some(vpc) => {
+            (vpc.subnet_ids.iter().cloned().collect(), vpc.security_group_ids.iter().cloned().collect())
+        }
+        None => (vec![], vec![]),
+    };
+    VpcConfig::builder().set_subnet_ids(Some(subnets)).set_security_group_ids(Some(groups)).build()
 }
 
 fn ephemeral_storage(operation: &'static str, key: &Key, spec: &FunctionSpec) -> Result<EphemeralStorage> {

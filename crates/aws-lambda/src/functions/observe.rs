@@ -6,11 +6,11 @@ use aws_env::At;
 use aws_sdk_lambda::{
     Client,
     operation::get_function::GetFunctionOutput,
-    types::{FunctionConfiguration, LastUpdateStatus, State},
+    types::{FunctionConfiguration, LastUpdateStatus, State, VpcConfigResponse},
 };
 use resource::{Class, Error, Observed, Result, Scope};
 
-use crate::{Architecture, FunctionSpec, LogFormat, LoggingConfig, TracingMode, read};
+use crate::{Architecture, FunctionSpec, LogFormat, LoggingConfig, TracingMode, VpcConfig, read};
 
 pub(super) const GET: &str = "lambda:GetFunction";
 
@@ -52,6 +52,11 @@ pub(super) async fn get(client: &Client, scope: &Scope, name: &str) -> Result<Op
 /// The function as Lambda tells it.
 pub(super) async fn raw(client: &Client, name: &str) -> Result<Option<GetFunctionOutput>> {
     read::found(client.get_function().function_name(name).send().await.at(GET, name))
+}
+
+/// Whether a change of the function is under way.
+pub(super) fn is_busy(found: &GetFunctionOutput) -> bool {
+    found.configuration().is_some_and(|found| matches!(condition(found), Condition::Busy(_)))
 }
 
 fn state(found: &GetFunctionOutput) -> Option<&State> {
@@ -113,6 +118,14 @@ fn condition(configuration: &FunctionConfiguration) -> Condition {
     }
 }
 
+/// A function that was never in a network, and one that was detached from it, has one without subnets.
+fn vpc_config(found: &VpcConfigResponse) -> Option<VpcConfig> {
+    (!found.subnet_ids().is_empty()).then(|| VpcConfig {
+        subnet_ids: found.subnet_ids().iter().cloned().collect(),
+        security_group_ids: found.security_group_ids().iter().cloned().collect(),
+    })
+}
+
 fn spec(name: &str, configuration: FunctionConfiguration, reserved: Option<i32>) -> Result<FunctionSpec> {
     let architecture = match configuration.architectures().first() {
         Some(architecture) => read::name(GET, name, architecture.as_str())?,
@@ -154,5 +167,6 @@ fn spec(name: &str, configuration: FunctionConfiguration, reserved: Option<i32>)
         environment: variables.unwrap_or_default().into_iter().collect(),
         tracing_mode,
         reserved_concurrent_executions: reserved,
+        vpc_config: configuration.vpc_config.as_ref().and_then(vpc_config),
     })
 }

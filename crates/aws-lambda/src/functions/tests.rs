@@ -107,6 +107,7 @@ async fn each_field_that_differs_makes_its_own_call_and_no_other() {
         (|spec| spec.logging_config.log_format = LogFormat::Text, &[CONFIGURATION]),
         (|spec| spec.logging_config.application_log_level = None, &[CONFIGURATION]),
         (|spec| spec.logging_config.system_log_level = Some(SystemLogLevel::Debug), &[CONFIGURATION]),
+        (|spec| spec.vpc_config = Some(vpc()), &[CONFIGURATION]),
         (|spec| spec.architecture = Architecture::X86_64, &[CODE]),
         (|spec| spec.code_sha256 = hash("new"), &[CODE]),
         (|spec| spec.reserved_concurrent_executions = Some(5), &[RESERVE]),
@@ -123,6 +124,22 @@ async fn each_field_that_differs_makes_its_own_call_and_no_other() {
             calls.iter().map(|call| if *call == RESERVE { UNRESERVE } else { call }).collect();
         assert_eq!(writes(&back), undone, "from {want:?}");
     }
+}
+
+#[tokio::test]
+async fn a_function_is_made_in_its_network_and_taken_out_of_it_by_empty_lists() {
+    let inside = FunctionSpec { vpc_config: Some(vpc()), ..spec() };
+    let script = lambda(inside.clone(), inside.clone());
+    ensure(&script, inside.clone(), None).await.unwrap();
+    let lists = json!({"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]});
+    assert_eq!(script.requests()[0].json()["VpcConfig"], lists);
+    let script = lambda(inside.clone(), spec());
+    ensure(&script, spec(), Some(&observed(inside).await)).await.unwrap();
+    let update = script.requests().into_iter().find(|request| request.operation == CONFIGURATION).unwrap();
+    assert_eq!(update.json()["VpcConfig"], json!({"SubnetIds": [], "SecurityGroupIds": []}));
+    let outside = lambda(spec(), spec());
+    ensure(&outside, spec(), None).await.unwrap();
+    assert_eq!(outside.requests()[0].json()["VpcConfig"], Value::Null);
 }
 
 #[tokio::test]

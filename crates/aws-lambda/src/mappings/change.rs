@@ -3,12 +3,12 @@
 use aws_env::At;
 use aws_sdk_lambda::{
     Client,
-    types::{self, Filter, FilterCriteria, ScalingConfig},
+    types::{self, DestinationConfig, EventSourcePosition, Filter, FilterCriteria, OnFailure, ScalingConfig},
 };
 use resource::{Class, Error, Key, Owner, Result, Scope};
 
 use super::observe;
-use crate::{EventSourceMappingSpec, FunctionResponseType};
+use crate::{EventSourceMappingSpec, FunctionResponseType, StartingPosition, StreamOptions};
 
 /// Makes the mapping and gives its UUID. One that an earlier attempt made is as good.
 pub(super) async fn create(
@@ -18,8 +18,15 @@ pub(super) async fn create(
     spec: &EventSourceMappingSpec,
 ) -> Result<String> {
     const CREATE: &str = "lambda:CreateEventSourceMapping";
+    let stream = spec.stream.as_ref();
     let call = client
         .create_event_source_mapping()
+        .set_starting_position(stream.map(|stream| stream.starting_position.into()))
+        .set_bisect_batch_on_function_error(stream.map(|stream| stream.bisect_batch_on_function_error))
+        .set_maximum_record_age_in_seconds(stream.map(|stream| stream.maximum_record_age_in_seconds))
+        .set_maximum_retry_attempts(stream.map(|stream| stream.maximum_retry_attempts))
+        .set_parallelization_factor(stream.map(|stream| stream.parallelization_factor))
+        .set_destination_config(stream.map(destination_config))
         .function_name(&spec.function_arn)
         .event_source_arn(&spec.event_source_arn)
         .batch_size(spec.batch_size)
@@ -38,7 +45,7 @@ pub(super) async fn create(
     }
 }
 
-/// Lambda keeps one mapping between a queue and a function, and names it in its refusal of another: ours, made by an
+/// Lambda keeps one mapping between a source and a function, and names it in its refusal of another: ours, made by an
 /// attempt whose reply was lost; somebody else's; or one that is being deleted and free soon.
 async fn already_there(client: &Client, scope: &Scope, key: &Key, error: Error) -> Result<String> {
     let Some(uuid) = uuid_in(&error) else { return Err(error) };
@@ -61,20 +68,27 @@ fn uuid_in(error: &Error) -> Option<String> {
     (uuid.len() == 36).then_some(uuid)
 }
 
-/// Sets every field. What is absent from an update stays as it is, so the empty filter and scaling are sent as well.
+/// Sets every field. What is absent from an update stays as it is, so the empty filter, scaling and destination are sent
+/// as well; but for what Lambda refuses for the kind of source: a stream does not scale, and the rest is for streams.
 pub(super) async fn update(
     client: &Client,
     key: &Key,
     uuid: &str,
     spec: &EventSourceMappingSpec,
 ) -> Result<()> {
+    let stream = spec.stream.as_ref();
     let call = client
         .update_event_source_mapping()
         .uuid(uuid)
+        .set_bisect_batch_on_function_error(stream.map(|stream| stream.bisect_batch_on_function_error))
+        .set_maximum_record_age_in_seconds(stream.map(|stream| stream.maximum_record_age_in_seconds))
+        .set_maximum_retry_attempts(stream.map(|stream| stream.maximum_retry_attempts))
+        .set_parallelization_factor(stream.map(|stream| stream.parallelization_factor))
+        .set_destination_config(stream.map(destination_config))
         .function_name(&spec.function_arn)
         .batch_size(spec.batch_size)
         .maximum_batching_window_in_seconds(spec.maximum_batching_window_in_seconds)
-        .scaling_config(scaling_config(spec))
+        .set_scaling_config(stream.is_none().then(|| scaling_config(spec)))
         .set_function_response_types(Some(response_types(spec)))
         .filter_criteria(filter_criteria(spec))
         .enabled(spec.enabled);
@@ -89,6 +103,21 @@ fn filter_criteria(spec: &EventSourceMappingSpec) -> FilterCriteria {
     let filter = |pattern: &String| Filter::builder().pattern(pattern).build();
     let filters: Vec<_> = spec.filter_patterns.iter().map(filter).collect();
     FilterCriteria::builder().set_filters((!filters.is_empty()).then_some(filters)).build()
+}
+
+fn destination_config(stream: &StreamOptions) -> DestinationConfig {
+    let on_failure = |arn: &String| OnFailure::builder().destination(arn).build();
+    let destination = stream.on_failure_destination_arn.as_ref().map(on_failure);
+    DestinationConfig::builder().set_on_failure(destination).build()
+}
+
+impl From<StartingPosition> for EventSourcePosition {
+    fn from(position: StartingPosition) -> Self {
+        match position {
+            StartingPosition::TrimHorizon => Self::TrimHorizon,
+            StartingPosition::Latest => Self::Latest,
+        }
+    }
 }
 
 fn response_types(spec: &EventSourceMappingSpec) -> Vec<types::FunctionResponseType> {

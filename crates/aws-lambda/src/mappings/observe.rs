@@ -7,7 +7,7 @@ use aws_sdk_lambda::{Client, types::EventSourceMappingConfiguration};
 use aws_smithy_types::date_time::Format;
 use resource::{Observed, Owner, Result, Scope};
 
-use crate::{EventSourceMappingSpec, read};
+use crate::{EventSourceMappingSpec, StreamOptions, read};
 
 pub(super) const GET: &str = "lambda:GetEventSourceMapping";
 const LIST: &str = "lambda:ListEventSourceMappings";
@@ -38,6 +38,12 @@ pub(super) async fn get(client: &Client, uuid: &str) -> Result<Option<EventSourc
             .set_uuid(found.uuid)
             .set_function_arn(found.function_arn)
             .set_event_source_arn(found.event_source_arn)
+            .set_starting_position(found.starting_position)
+            .set_bisect_batch_on_function_error(found.bisect_batch_on_function_error)
+            .set_maximum_record_age_in_seconds(found.maximum_record_age_in_seconds)
+            .set_maximum_retry_attempts(found.maximum_retry_attempts)
+            .set_parallelization_factor(found.parallelization_factor)
+            .set_destination_config(found.destination_config)
             .set_batch_size(found.batch_size)
             .set_maximum_batching_window_in_seconds(found.maximum_batching_window_in_seconds)
             .set_scaling_config(found.scaling_config)
@@ -98,6 +104,7 @@ pub(super) fn observed(
                 .collect::<Result<_>>()?,
             filter_patterns: filters.iter().filter_map(|filter| filter.pattern.clone()).collect(),
             enabled: !matches!(state, "Disabled" | "Disabling"),
+            stream: stream(uuid, mapping)?,
         },
         outputs: BTreeMap::from([
             output("arn", &arn(scope, uuid)),
@@ -108,4 +115,22 @@ pub(super) fn observed(
         created: mapping.last_modified().and_then(|time| time.fmt(Format::DateTime).ok()),
         pending: (!is_settled(state)).then(|| state.to_owned()),
     })
+}
+
+/// A queue's mapping has no starting position, and whatever else Lambda tells of it there is no setting of ours. What a
+/// stream's leaves out is at Lambda's default:
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+fn stream(uuid: &str, mapping: &EventSourceMappingConfiguration) -> Result<Option<StreamOptions>> {
+    let Some(starting_position) = mapping.starting_position() else { return Ok(None) };
+    let on_failure = mapping.destination_config().and_then(|destinations| destinations.on_failure());
+    Ok(Some(StreamOptions {
+        starting_position: read::name(GET, uuid, starting_position.as_str())?,
+        bisect_batch_on_function_error: mapping.bisect_batch_on_function_error().unwrap_or(false),
+        maximum_record_age_in_seconds: mapping.maximum_record_age_in_seconds().unwrap_or(-1),
+        maximum_retry_attempts: mapping.maximum_retry_attempts().unwrap_or(-1),
+        parallelization_factor: mapping.parallelization_factor().unwrap_or(1),
+        on_failure_destination_arn: on_failure
+            .and_then(|on_failure| on_failure.destination())
+            .map(str::to_owned),
+    }))
 }

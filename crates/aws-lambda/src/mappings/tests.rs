@@ -9,6 +9,7 @@ use scripted::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::StreamOptions;
 
 #[tokio::test]
 async fn a_survey_reads_every_page_and_finds_ours_by_function_or_queue_and_then_by_tags() {
@@ -103,12 +104,67 @@ async fn each_field_that_differs_makes_one_update_that_also_clears() {
     assert!(same.operations().is_empty());
 }
 
+#[tokio::test]
+async fn each_option_of_a_stream_makes_one_update_that_also_clears() {
+    type Change = fn(&mut StreamOptions);
+    let cases: [(Change, &str, Value); 5] = [
+        (|stream| stream.bisect_batch_on_function_error = false, "BisectBatchOnFunctionError", json!(false)),
+        (|stream| stream.maximum_record_age_in_seconds = 60, "MaximumRecordAgeInSeconds", json!(60)),
+        (|stream| stream.maximum_retry_attempts = -1, "MaximumRetryAttempts", json!(-1)),
+        (|stream| stream.parallelization_factor = 1, "ParallelizationFactor", json!(1)),
+        (|stream| stream.on_failure_destination_arn = None, "DestinationConfig", json!({})),
+    ];
+    for (change, field, sent) in cases {
+        let mut want = of_stream();
+        change(want.stream.as_mut().unwrap());
+        let script = lambda(of_stream(), want.clone());
+        let before = observed(of_stream()).await;
+        assert_eq!(before.spec, of_stream());
+        assert_eq!(ensure(&script, want.clone(), Some(&before)).await.unwrap().spec, want);
+        assert_eq!(script.operations(), [UPDATE, GET]);
+        let update = script.requests()[0].json();
+        assert_eq!(update[field], sent);
+        assert_eq!((&update["ScalingConfig"], &update["StartingPosition"]), (&Value::Null, &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_from_a_stream_is_made_with_its_options_and_one_from_a_queue_without() {
+    for want in [spec(), of_stream()] {
+        let created = want.clone();
+        let script = Script::new(move |request| match request.operation.as_str() {
+            CREATE => Reply::json(202, mapping(&created, "Creating")),
+            _ => Reply::json(200, mapping(&created, "Enabled")),
+        });
+        assert_eq!(ensure(&script, want.clone(), None).await.unwrap().spec, want);
+        let create = script.requests()[0].json();
+        let there = want.stream.is_some();
+        assert_eq!(create["StartingPosition"], if there { json!("TRIM_HORIZON") } else { Value::Null });
+        assert_eq!(create["DestinationConfig"].is_object(), there);
+    }
+}
+
+#[tokio::test]
+async fn what_lambda_tells_of_a_queues_mapping_beside_is_no_drift() {
+    let script = Script::new(|request| {
+        let mut told = mapping(&spec(), "Enabled");
+        told["BisectBatchOnFunctionError"] = json!(false);
+        told["MaximumRetryAttempts"] = json!(-1);
+        told["DestinationConfig"] = json!({"OnFailure": {}});
+        if is_tags(request) { tags() } else { Reply::json(200, told) }
+    });
+    let found = EventSourceMappings::new(&script.config()).find(&scope(), UUID).await.unwrap().unwrap();
+    assert_eq!(found.spec, spec());
+}
+
 #[test]
-fn another_queue_makes_another_mapping() {
+fn another_source_or_starting_position_makes_another_mapping() {
     use resource::Spec;
     let effect = |field| EventSourceMappingSpec::effect(field, &Value::Null, &Value::Null);
     assert_eq!(effect("eventSourceArn"), Effect::Replace);
+    assert_eq!(effect("stream.startingPosition"), Effect::Replace);
     assert_eq!(effect("batchSize"), Effect::Update);
+    assert_eq!(effect("stream.maximumRetryAttempts"), Effect::Update);
 }
 
 #[tokio::test]
@@ -130,4 +186,5 @@ fn the_actions_are_exactly_the_operations_that_the_code_names() {
 #[test]
 fn a_plan_names_the_fields_as_aws_does_and_with_their_units() {
     insta::assert_json_snapshot!(spec());
+    insta::assert_json_snapshot!(of_stream().stream);
 }

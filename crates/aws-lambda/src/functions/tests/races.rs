@@ -13,7 +13,10 @@ async fn a_fresh_role_is_waited_for_and_a_server_error_in_between_does_not_end_i
         Reply::json(201, json!({})),
         invalid("Lambda was unable to configure access because the KMS key is invalid for CreateGrant."),
         error(500, "ServiceException", "an internal error"),
-        invalid("The provided execution role does not have permissions to call ReceiveMessage on SQS"),
+        invalid(
+            "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+        ),
+        invalid("Error occurred while DescribeSecurityGroups. EC2 Error Code: InvalidGroup.NotFound."),
         invalid("The role defined for the function cannot be assumed by Lambda."),
     ];
     let mut gets = 0;
@@ -29,7 +32,7 @@ async fn a_fresh_role_is_waited_for_and_a_server_error_in_between_does_not_end_i
         }
     });
     assert_eq!(ensure(&script, spec(), None).await.unwrap().spec, spec());
-    assert_eq!(script.operations(), [vec![CREATE; 5], vec![GET; 3]].concat());
+    assert_eq!(script.operations(), [vec![CREATE; 6], vec![GET; 3]].concat());
     let create = script.requests()[0].json();
     assert_eq!(create["Tags"], json!(scope().tags(&key())));
     assert_eq!(create["Code"]["ZipFile"], STANDARD.encode("old"));
@@ -154,4 +157,47 @@ async fn deleting_waits_out_an_update_and_until_the_function_is_gone() {
     let before = observed(spec()).await;
     family(&script).0.delete(&before, &Progress::silent()).await.unwrap();
     assert_eq!(script.operations(), [DELETE, DELETE, GET, GET]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_leaves_its_network_before_it_is_deleted() {
+    let inside = FunctionSpec { vpc_config: Some(vpc()), ..spec() };
+    let (found, mut updates, mut gets) = (inside.clone(), 0, 0);
+    let script = Script::new(move |request| match request.operation.as_str() {
+        CONFIGURATION => {
+            updates += 1;
+            match updates {
+                1 => error(409, "ResourceConflictException", "An update is in progress"),
+                _ => Reply::json(200, json!({})),
+            }
+        }
+        DELETE => Reply::json(204, json!({})),
+        _ => {
+            gets += 1;
+            match gets {
+                1 | 2 => Reply::json(200, function(&found, "Active", "InProgress")),
+                3 => Reply::json(200, function(&spec(), "Active", "Successful")),
+                _ => error(404, "ResourceNotFoundException", "Function not found"),
+            }
+        }
+    });
+    let before = observed(inside).await;
+    family(&script).0.delete(&before, &Progress::silent()).await.unwrap();
+    assert_eq!(script.operations(), [CONFIGURATION, CONFIGURATION, GET, GET, GET, DELETE, GET]);
+    let detached = json!({"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}});
+    assert_eq!(script.requests()[1].json(), detached);
+}
+
+#[tokio::test]
+async fn a_function_that_is_gone_or_cannot_leave_its_network_is_deleted_all_the_same() {
+    let before = observed(FunctionSpec { vpc_config: Some(vpc()), ..spec() }).await;
+    let gone = Script::new(|_| error(404, "ResourceNotFoundException", "Function not found"));
+    family(&gone).0.delete(&before, &Progress::silent()).await.unwrap();
+    let broken = Script::new(|request| match request.operation.as_str() {
+        CONFIGURATION => error(400, "InvalidParameterValueException", "The role does not exist"),
+        DELETE => Reply::json(204, json!({})),
+        _ => error(404, "ResourceNotFoundException", "Function not found"),
+    });
+    family(&broken).0.delete(&before, &Progress::silent()).await.unwrap();
+    assert_eq!(broken.operations(), [CONFIGURATION, DELETE, GET]);
 }

@@ -1,6 +1,9 @@
 //! Lambda's answers about one function.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use aws_env::scripted::{Reply, Request, Script};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -8,7 +11,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::super::*;
-use crate::{ApplicationLogLevel, Architecture, LogFormat, LoggingConfig, SystemLogLevel, TracingMode};
+use crate::{
+    ApplicationLogLevel, Architecture, LogFormat, LoggingConfig, SystemLogLevel, TracingMode, VpcConfig,
+};
 
 pub(super) const NAME: &str = "headwater-dev-ingest";
 pub(super) const CREATE: &str = "POST /2015-03-31/functions";
@@ -56,6 +61,14 @@ pub(super) fn spec() -> FunctionSpec {
         },
         tracing_mode: TracingMode::PassThrough,
         reserved_concurrent_executions: None,
+        vpc_config: None,
+    }
+}
+
+pub(super) fn vpc() -> VpcConfig {
+    VpcConfig {
+        subnet_ids: ["subnet-2".into(), "subnet-1".into()].into(),
+        security_group_ids: ["sg-1".into()].into(),
     }
 }
 
@@ -84,6 +97,10 @@ pub(super) async fn ensure(
 /// A function as GetFunction tells it.
 pub(super) fn function(spec: &FunctionSpec, state: &str, last_update_status: &str) -> Value {
     let logging = serde_json::to_value(&spec.logging_config).unwrap();
+    let vpc = spec
+        .vpc_config
+        .clone()
+        .unwrap_or(VpcConfig { subnet_ids: BTreeSet::new(), security_group_ids: BTreeSet::new() });
     json!({
         "Configuration": {
             "FunctionName": NAME,
@@ -105,6 +122,7 @@ pub(super) fn function(spec: &FunctionSpec, state: &str, last_update_status: &st
                 "SystemLogLevel": logging["systemLogLevel"],
             },
             "TracingConfig": {"Mode": spec.tracing_mode},
+            "VpcConfig": {"SubnetIds": vpc.subnet_ids, "SecurityGroupIds": vpc.security_group_ids, "VpcId": ""},
             "LastModified": "2026-11-22T10:00:00.000+0000",
             "State": state,
             "StateReason": "as the test has it",

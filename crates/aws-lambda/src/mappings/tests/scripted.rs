@@ -9,7 +9,7 @@ use aws_env::scripted::{Reply, Request, Script};
 use serde_json::{Value, json};
 
 use super::super::*;
-use crate::FunctionResponseType;
+use crate::{FunctionResponseType, StartingPosition, StreamOptions};
 
 pub(super) const UUID: &str = "677afffc-373e-42f0-8363-f24bc675bcf6";
 pub(super) const CREATE: &str = "POST /2015-03-31/event-source-mappings";
@@ -42,13 +42,32 @@ pub(super) fn spec() -> EventSourceMappingSpec {
         function_response_types: [FunctionResponseType::ReportBatchItemFailures].into(),
         filter_patterns: BTreeSet::new(),
         enabled: true,
+        stream: None,
+    }
+}
+
+/// The same from a table's stream.
+pub(super) fn of_stream() -> EventSourceMappingSpec {
+    let stream = "table/headwater-dev-event/stream/2026-11-22T10:00:00.000";
+    EventSourceMappingSpec {
+        event_source_arn: scope().arn("dynamodb", stream),
+        maximum_concurrency: None,
+        stream: Some(StreamOptions {
+            starting_position: StartingPosition::TrimHorizon,
+            bisect_batch_on_function_error: true,
+            maximum_record_age_in_seconds: -1,
+            maximum_retry_attempts: 10,
+            parallelization_factor: 2,
+            on_failure_destination_arn: Some(scope().arn("sqs", "headwater-dev-relay-failures")),
+        }),
+        ..spec()
     }
 }
 
 /// A mapping as Lambda tells it.
 pub(super) fn mapping(spec: &EventSourceMappingSpec, state: &str) -> Value {
     let filters: Vec<_> = spec.filter_patterns.iter().map(|pattern| json!({"Pattern": pattern})).collect();
-    json!({
+    let mut told = json!({
         "UUID": UUID,
         "FunctionArn": spec.function_arn,
         "EventSourceArn": spec.event_source_arn,
@@ -59,7 +78,17 @@ pub(super) fn mapping(spec: &EventSourceMappingSpec, state: &str) -> Value {
         "FilterCriteria": {"Filters": filters},
         "LastModified": 1_790_000_000,
         "State": state,
-    })
+    });
+    if let Some(stream) = &spec.stream {
+        let destination = stream.on_failure_destination_arn.as_ref().map(|arn| json!({"Destination": arn}));
+        told["StartingPosition"] = json!(stream.starting_position);
+        told["BisectBatchOnFunctionError"] = json!(stream.bisect_batch_on_function_error);
+        told["MaximumRecordAgeInSeconds"] = json!(stream.maximum_record_age_in_seconds);
+        told["MaximumRetryAttempts"] = json!(stream.maximum_retry_attempts);
+        told["ParallelizationFactor"] = json!(stream.parallelization_factor);
+        told["DestinationConfig"] = json!({"OnFailure": destination});
+    }
+    told
 }
 
 pub(super) fn tags() -> Reply {

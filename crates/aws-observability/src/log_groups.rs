@@ -1,8 +1,13 @@
 //! The family `AWS::Logs::LogGroup`.
 
-use std::{collections::BTreeMap, time::Duration};
+mod log_group;
+mod spec;
+#[cfg(test)]
+mod tests;
 
-use aws_env::{At, Patience, SdkConfig, retry_while};
+use std::collections::BTreeMap;
+
+use aws_env::{At, SdkConfig, retry_while};
 use aws_sdk_cloudwatchlogs::{Client, types};
 use aws_smithy_types::date_time::{DateTime, Format};
 use futures::future::try_join_all;
@@ -10,17 +15,16 @@ use resource::{
     Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
 };
 
-use crate::{LogGroupClass, LogGroupSpec, log_group};
+pub use log_group::LogGroup;
+pub use spec::{LogGroupClass, LogGroupSpec};
+
+use crate::races::{PATIENCE, gone};
 
 /// CloudWatch's log groups. A group that the environment owns lies under its path: `/headwater/prod/`.
 #[derive(Clone, Debug)]
 pub struct LogGroups {
     client: Client,
 }
-
-/// For a group just made that is not found yet, and for two changes of one group at once.
-const PATIENCE: Patience =
-    Patience::new(Duration::from_millis(250), Duration::from_secs(2), Duration::from_secs(30));
 
 impl LogGroups {
     /// The family behind this configuration.
@@ -198,13 +202,11 @@ impl Family for LogGroups {
     async fn delete(&self, observed: &Observed<LogGroupSpec>, progress: &Progress) -> Result<()> {
         let name = &observed.id;
         let conflicts = |error: &Error| error.class == Class::Conflict;
-        let deleted = retry_while(&PATIENCE, progress, "the log group", conflicts, || async {
-            self.client.delete_log_group().log_group_name(name).send().await.at("logs:DeleteLogGroup", name)
-        });
-        match deleted.await {
-            Err(error) if error.class != Class::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        let delete = || async {
+            let call = self.client.delete_log_group().log_group_name(name);
+            gone(call.send().await.at("logs:DeleteLogGroup", name))
+        };
+        retry_while(&PATIENCE, progress, "the log group", conflicts, delete).await
     }
 
     async fn find(&self, scope: &Scope, id: &str) -> Result<Option<Observed<LogGroupSpec>>> {

@@ -1,21 +1,10 @@
 //! The family against scripted responses.
 
 use aws_env::scripted::{Reply, Request, Script, assert_actions};
-use resource::{
-    Class, Desired, Family, Grantee, Observed, Owner, PolicyDocument, Progress, Scope, Statement,
-};
+use resource::{Class, Desired, Family, Grantee, Observed, Owner, PolicyDocument, Progress, Statement};
 use serde_json::{Value, json};
 
-use crate::{LogGroup, LogGroupClass, LogGroupSpec, LogGroups};
-
-fn scope() -> Scope {
-    Scope {
-        project: "headwater".into(),
-        environment: "dev".into(),
-        account: "111111111111".into(),
-        region: "eu-west-1".into(),
-    }
-}
+use crate::{LogGroup, LogGroupClass, LogGroupSpec, LogGroups, scripted::scope};
 
 fn spec() -> LogGroupSpec {
     LogGroupSpec { retention_in_days: Some(30), kms_key_id: None, log_group_class: LogGroupClass::Standard }
@@ -213,6 +202,6 @@ fn writing_to_a_group_never_includes_making_one() {
 
 #[test]
 fn the_actions_are_exactly_the_operations_that_the_code_names() {
-    let code = [include_str!("family.rs")];
+    let code = [include_str!("../log_groups.rs")];
     assert_actions::<LogGroups>(&code, &[]);
 }
