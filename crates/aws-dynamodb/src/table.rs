@@ -29,6 +29,16 @@ impl Table {
     pub fn grant_append(&self, grantee: &mut impl Grantee) {
         grantee.grant(Statement::allow("", ["dynamodb:BatchWriteItem"], [self.arn()]));
     }
+
+    /// Lets the grantee be a function that an event source mapping feeds from the table's stream, and nothing that reads the
+    /// table. Streams can be listed for all tables alone.
+    ///
+    /// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSLambdaDynamoDBExecutionRole.html>
+    pub fn grant_read_stream(&self, grantee: &mut impl Grantee) {
+        let actions = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"];
+        grantee.grant(Statement::allow("", actions, [format!("{}/stream/*", self.arn())]));
+        grantee.grant(Statement::allow("", ["dynamodb:ListStreams"], ["*"]));
+    }
 }
 
 #[cfg(test)]

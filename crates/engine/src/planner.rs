@@ -37,7 +37,7 @@ pub enum Mode {
 pub fn plan(graph: &Graph, observed: &Survey, families: &Families, mode: Mode) -> Result<Plan, Refusal> {
     let mut draft = match mode {
         Mode::Deploy => wanted::draft(graph, observed, families),
-        Mode::Destroy { include_stateful } => destroy::draft(graph, observed, include_stateful),
+        Mode::Destroy { include_stateful } => destroy::draft(graph, observed, families, include_stateful),
     };
     let blueprint = graph.hash().unwrap_or_else(|error| {
         draft.reasons.push(Reason::Unreadable { error: error.to_string() });

@@ -97,6 +97,9 @@ pub trait Family: Send + Sync + 'static {
     /// The kind, by CloudFormation's name.
     const KIND: Kind;
 
+    /// Whether other environments use the same resource, as ECS's service-linked role: it is ensured, and never deleted.
+    const SHARED: bool = false;
+
     /// The kinds that a resource of this kind may refer to. Deletes run in the reverse of this order.
     const REFERS_TO: &'static [Kind];
 
@@ -149,6 +152,8 @@ pub trait Family: Send + Sync + 'static {
 pub trait AnyFamily: Send + Sync {
     /// See [`Family::KIND`].
     fn kind(&self) -> Kind;
+    /// See [`Family::SHARED`].
+    fn is_shared(&self) -> bool;
     /// See [`Family::REFERS_TO`].
     fn refers_to(&self) -> &'static [Kind];
     /// See [`Family::RENEWED`].
@@ -214,6 +219,10 @@ fn shape(resource: &str, error: serde_json::Error) -> Error {
 impl<F: Family> AnyFamily for F {
     fn kind(&self) -> Kind {
         F::KIND
+    }
+
+    fn is_shared(&self) -> bool {
+        F::SHARED
     }
 
     fn refers_to(&self) -> &'static [Kind] {

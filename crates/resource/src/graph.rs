@@ -64,6 +64,8 @@ pub struct Graph {
     pub scope: Scope,
     /// The packages that its functions run: name → SHA-256 in base64, as Lambda's `CodeSha256`.
     pub packages: BTreeMap<String, String>,
+    /// What whoever reads a plan should know of it besides, a sentence each.
+    pub notes: BTreeSet<String>,
     nodes: BTreeMap<Key, Node>,
 }
 
@@ -91,7 +93,7 @@ impl Graph {
         packages: BTreeMap<String, String>,
         nodes: impl IntoIterator<Item = Node>,
     ) -> Result<Self, GraphError> {
-        let mut graph = Self { scope, packages, nodes: BTreeMap::new() };
+        let mut graph = Self { scope, packages, notes: BTreeSet::new(), nodes: BTreeMap::new() };
         for node in nodes {
             let key = node.key.clone();
             if graph.nodes.insert(key.clone(), node).is_some() {
@@ -106,6 +108,13 @@ impl Graph {
         let ordered: BTreeSet<_> = graph.ordered().into_iter().map(|node| &node.key).collect();
         let circle: Vec<_> = graph.nodes.keys().filter(|key| !ordered.contains(key)).cloned().collect();
         if circle.is_empty() { Ok(graph) } else { Err(GraphError::Cycle(circle)) }
+    }
+
+    /// The same, with notes for whoever reads a plan of it.
+    #[must_use]
+    pub fn noting(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
     }
 
     /// The node with that key.

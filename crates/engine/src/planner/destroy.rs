@@ -1,14 +1,21 @@
 //! What it takes to delete an environment.
 
-use resource::{Action, Graph, Node, Observed};
+use resource::{Action, Families, Graph, Kind, Node, Observed};
 
 use super::{Draft, Proposed, wanted};
 use crate::Survey;
 
-/// Everything of ours is deleted, from the last node of the blueprint to the first; what is retained only on demand.
-pub(super) fn draft<'a>(graph: &'a Graph, survey: &'a Survey, include_stateful: bool) -> Draft<'a> {
+/// Everything of ours is deleted, from the last node of the blueprint to the first; what is retained only on demand, and
+/// what others share never.
+pub(super) fn draft<'a>(
+    graph: &'a Graph,
+    survey: &'a Survey,
+    families: &Families,
+    include_stateful: bool,
+) -> Draft<'a> {
+    let is_shared = |kind: &Kind| families.get(kind).is_some_and(|family| family.is_shared());
     let mut draft = Draft::default();
-    for node in graph.ordered().into_iter().rev() {
+    for node in graph.ordered().into_iter().rev().filter(|node| !is_shared(&node.kind)) {
         for observed in survey.keyed(&node.kind, &node.key) {
             if node.retained && !include_stateful {
                 draft.retain(&node.key, observed);
@@ -18,7 +25,7 @@ pub(super) fn draft<'a>(graph: &'a Graph, survey: &'a Survey, include_stateful: 
         }
     }
     for (kind, key, observed) in survey.ours() {
-        if graph.get(key).is_some_and(|node| node.kind == *kind) {
+        if is_shared(kind) || graph.get(key).is_some_and(|node| node.kind == *kind) {
             continue;
         }
         if key.is_stateful() && !include_stateful {

@@ -14,7 +14,8 @@ pub(super) fn draft<'a>(graph: &'a Graph, survey: &'a Survey, families: &Familie
     for node in graph.ordered() {
         draft.consider(node, survey, families);
     }
-    draft.orphans(graph, survey);
+    draft.orphans(graph, survey, families);
+    draft.notes.extend(graph.notes.iter().cloned());
     draft
 }
 
@@ -82,9 +83,10 @@ impl<'a> Draft<'a> {
     }
 
     /// What is ours and in no node: deleted, unless it is stateful.
-    fn orphans(&mut self, graph: &Graph, survey: &'a Survey) {
+    fn orphans(&mut self, graph: &Graph, survey: &'a Survey, families: &Families) {
         for (kind, key, observed) in survey.ours() {
-            if graph.get(key).is_some_and(|node| node.kind == *kind) {
+            let is_shared = families.get(kind).is_some_and(|family| family.is_shared());
+            if is_shared || graph.get(key).is_some_and(|node| node.kind == *kind) {
                 continue;
             }
             if key.is_stateful() {
