@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
 use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::scan::ScanError;
 use aws_sdk_dynamodbstreams::operation::describe_stream::DescribeStreamError;
 use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsError;
 use aws_sdk_dynamodbstreams::operation::get_shard_iterator::GetShardIteratorError;
@@ -61,6 +62,15 @@ pub enum ReadError {
         /// The SDK's error.
         #[source]
         source: Box<SdkError<QueryError>>,
+    },
+    /// DynamoDB answered with an error, or the call did not reach it. The stream of items ends with it.
+    #[error("Scan of {place} failed")]
+    Scan {
+        /// The table.
+        place: String,
+        /// The SDK's error.
+        #[source]
+        source: Box<SdkError<ScanError>>,
     },
     /// An item is not an event. The stream goes on behind it.
     #[error("an item of {place} cannot be read as an event")]

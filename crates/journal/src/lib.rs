@@ -5,10 +5,13 @@
 
 mod append;
 mod conflict;
+pub mod dynamodb_json;
 mod error;
 pub mod item;
 mod journal;
 mod read;
+pub mod replay;
+mod scan;
 pub mod schema;
 pub mod size;
 mod tail;
@@ -19,3 +22,4 @@ pub use error::{AppendError, ReadError, TailError};
 pub use item::{ItemError, ItemProblem};
 pub use journal::Journal;
 pub use read::{Direction, EventStream, ReadOptions};
+pub use scan::Pages;
