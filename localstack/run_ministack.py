@@ -55,6 +55,12 @@ def main(scratch: str, port: str) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
+    # Python is isolated, so that its own directory is not among those that it imports from.
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import ministack_mends
+
+    ministack_mends.apply()
+
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
     config.keep_alive_timeout = 75  # seconds: MiniStack's own value, longer than an SDK keeps an idle connection

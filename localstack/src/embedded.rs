@@ -32,6 +32,8 @@ use crate::{
 
 /// The program that runs MiniStack and ends it with this process.
 const RUNNER: &str = include_str!("../run_ministack.py");
+/// What the program mends of MiniStack; it imports it.
+const MENDS: &str = include_str!("../ministack_mends.py");
 
 /// What of the caller's environment MiniStack and its functions see.
 const INHERITED: [&str; 4] = ["PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH"];
@@ -101,6 +103,8 @@ impl Embedded {
     fn spawn(&self, venv: &Venv, log: &Path, scratch: &Path) -> Result<Child, Error> {
         let runner = scratch.join("run_ministack.py");
         fs::write(&runner, RUNNER).context("write", &runner)?;
+        let mends = scratch.join("ministack_mends.py");
+        fs::write(&mends, MENDS).context("write", &mends)?;
         let stderr = File::options().append(true).open(log).context("open", log)?;
         let python = venv.python();
         let mut command = Command::new(&python);

@@ -7,8 +7,10 @@ mod contributing;
 mod local;
 mod pipeline;
 mod program;
+mod relayed;
 mod until;
 
 pub use local::Local;
 pub use program::{Ended, Started};
+pub use relayed::Relayed;
 pub use until::until;

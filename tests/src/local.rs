@@ -6,11 +6,11 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_env::Calls;
 use engine::{Mode, Report};
 use headwater::{
-    Run, cli::Target, commands::deploy, packages::Packages, progress::Silent, session::Session,
+    Run, cli::Target, commands::deploy, packages::Packages, progress::Silent, session::Session, task::Task,
     workbench::Workbench,
 };
 use localstack::{Backend, Embedded, Emulator};
-use resource::{Graph, Key, Node, Outcome, Plan};
+use resource::{Graph, Key, Kind, Node, Outcome, Plan};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,8 @@ use crate::program;
 pub struct Local {
     /// The emulator.
     pub emulator: Emulator,
+    /// What runs where EventStoreDB's task would.
+    pub task: Task,
     /// The environment, its blueprint, and the families that make it so.
     pub bench: Workbench,
     /// The calls that `bench` makes.
@@ -38,7 +40,21 @@ impl Local {
         Self::on(Embedded::new(localstack::home()), knobs).await
     }
 
-    /// The same on an emulator that evaluates IAM's policies, those of the function's role too.
+    /// The same with nothing in the blueprint but what leads from the queue to the journal: what needs no more is deployed
+    /// sooner.
+    ///
+    /// # Errors
+    /// As [`Local::start`].
+    pub async fn start_ingest(knobs: &str) -> Result<Self> {
+        const STATEFUL: [&str; 3] = ["stateful/journal", "stateful/queue", "stateful/dead-letter-queue"];
+        let mut local = Self::start(knobs).await?;
+        local.keep_only(|key| {
+            [Key::DEPLOYMENTS, blueprint::INGEST].contains(&key.stack()) || STATEFUL.contains(&key.as_str())
+        })?;
+        Ok(local)
+    }
+
+    /// The same as [`Local::start`] on an emulator that evaluates IAM's policies, those of the functions' roles too.
     ///
     /// # Errors
     /// As [`Local::start`].
@@ -49,6 +65,7 @@ impl Local {
     async fn on(emulator: Embedded, knobs: &str) -> Result<Self> {
         let packages = program::packages().await?;
         let emulator = Emulator::start(Backend::Embedded(emulator), &|_| ()).await?;
+        let task = Task::reserve().await?;
         let directory = tempfile::tempdir()?;
         let config = directory.path().join("headwater.toml");
         fs::write(&config, knobs)?;
@@ -56,10 +73,11 @@ impl Local {
             env: "local".to_owned(),
             endpoint_url: Some(emulator.endpoint().to_string()),
             config,
+            eventstore: Some(task.address().into()),
             packages: Some(packages),
         };
         let (bench, calls) = open(&target).await?;
-        Ok(Self { emulator, bench, calls, target, directory })
+        Ok(Self { emulator, task, bench, calls, target, directory })
     }
 
     /// A directory that goes with this value.
@@ -82,9 +100,19 @@ impl Local {
     /// # Errors
     /// A node that is kept depends on one that is not.
     pub fn keep_only(&mut self, keep: impl Fn(&Key) -> bool) -> Result<()> {
+        self.redraw(|nodes| nodes.retain(|node| keep(&node.key)))
+    }
+
+    /// Changes the blueprint, as a later version of the code might.
+    ///
+    /// # Errors
+    /// A node depends on one that is not there.
+    pub fn redraw(&mut self, change: impl FnOnce(&mut Vec<Node>)) -> Result<()> {
         let graph = &self.bench.graph;
-        let kept: Vec<Node> = graph.nodes().filter(|node| keep(&node.key)).cloned().collect();
-        self.bench.graph = Graph::new(graph.scope.clone(), graph.packages.clone(), kept)?;
+        let mut nodes: Vec<Node> = graph.nodes().cloned().collect();
+        change(&mut nodes);
+        self.bench.graph = Graph::new(graph.scope.clone(), graph.packages.clone(), nodes)?
+            .noting(graph.notes.iter().cloned());
         Ok(())
     }
 
@@ -96,7 +124,7 @@ impl Local {
         self.bench.plan(Mode::Deploy).await
     }
 
-    /// Deploys.
+    /// Deploys. EventStoreDB's stand-in comes with its service.
     ///
     /// # Errors
     /// A step fails: the error is its.
@@ -104,7 +132,7 @@ impl Local {
         self.apply(Mode::Deploy).await
     }
 
-    /// Destroys the stateless stacks, or all of them.
+    /// Destroys the stateless stacks, or all of them. EventStoreDB's stand-in goes with its service.
     ///
     /// # Errors
     /// A step fails: the error is its.
@@ -124,6 +152,7 @@ impl Local {
             bail!("{}: {}", step.key, deploy::chain(error));
         }
         ensure!(report.outcome == Outcome::Succeeded, "the run ended as {:?}", report.outcome);
+        self.task.follow(&self.bench).await?;
         Ok(report)
     }
 
@@ -132,15 +161,35 @@ impl Local {
         self.bench.session.scope.physical_name(suffix)
     }
 
-    /// The keys of all that the environment has, sorted.
+    /// The keys of all that the environment has for itself alone, sorted.
     ///
     /// # Errors
     /// It cannot be observed.
     pub async fn keys(&self) -> Result<Vec<String>> {
         let survey = self.bench.survey().await?;
-        let mut keys: Vec<_> = survey.ours().map(|(_, key, _)| key.to_string()).collect();
+        let ours = survey.ours().filter(|(kind, ..)| !self.is_shared(kind));
+        let mut keys: Vec<_> = ours.map(|(_, key, _)| key.to_string()).collect();
         keys.sort();
         Ok(keys)
+    }
+
+    /// The nodes of the blueprint, but for those that the account has once for all environments.
+    pub fn own_nodes(&self) -> impl Iterator<Item = &Node> {
+        self.bench.graph.nodes().filter(|node| !self.is_shared(&node.kind))
+    }
+
+    fn is_shared(&self, kind: &Kind) -> bool {
+        self.bench.families.get(kind).is_some_and(|family| family.is_shared())
+    }
+
+    /// What AWS calls the resource of that key.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn id(&self, key: &str) -> Result<String> {
+        let survey = self.bench.survey().await?;
+        let observed = self.bench.observed(&survey, &key.parse()?);
+        Ok(observed.with_context(|| format!("{key} is not there"))?.id.clone())
     }
 }
 

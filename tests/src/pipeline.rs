@@ -31,6 +31,14 @@ impl Local {
         Queue::named(&self.bench.session.sdk, &self.name(blueprint::DEAD_LETTER_QUEUE)).await
     }
 
+    /// The relay's failure queue.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub async fn failure_queue(&self) -> Result<Queue> {
+        Queue::named(&self.bench.session.sdk, &self.name(blueprint::RELAY_FAILURE_QUEUE)).await
+    }
+
     /// The journal.
     pub fn journal(&self) -> Journal {
         query::journal(&self.bench.session)
@@ -105,15 +113,26 @@ impl Local {
     /// # Errors
     /// They are not within the bound, or they are more.
     pub async fn expect_dead(&self, count: u64) -> Result<Vec<Received>> {
-        let queue = self.dead_letter_queue().await?;
-        until(&format!("{count} dead letters"), || async {
-            Ok((queue.depth().await?.waiting >= count).then_some(()))
-        })
-        .await?;
-        let dead = redrive::list(&queue).await.context("the dead letters cannot be listed")?;
-        ensure!(dead.len() as u64 == count, "{} dead letters, not {count}", dead.len());
-        Ok(dead)
+        expect_in(&self.dead_letter_queue().await?, count).await
     }
+
+    /// Waits until that many messages lie in the relay's failure queue.
+    ///
+    /// # Errors
+    /// They are not within the bound, or they are more.
+    pub async fn expect_failed(&self, count: u64) -> Result<Vec<Received>> {
+        expect_in(&self.failure_queue().await?, count).await
+    }
+}
+
+async fn expect_in(queue: &Queue, count: u64) -> Result<Vec<Received>> {
+    until(&format!("{count} messages in {}", queue.url()), || async {
+        Ok((queue.depth().await?.waiting >= count).then_some(()))
+    })
+    .await?;
+    let letters = redrive::list(queue).await.context("the messages cannot be listed")?;
+    ensure!(letters.len() as u64 == count, "{} messages, not {count}", letters.len());
+    Ok(letters)
 }
 
 fn sorted(mut events: Vec<Event>) -> Vec<Event> {

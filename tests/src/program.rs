@@ -102,7 +102,8 @@ impl Started {
 }
 
 impl Local {
-    /// Runs `headwater` to its end, without a terminal.
+    /// Runs `headwater` to its end, without a terminal. Meanwhile EventStoreDB's stand-in follows its service, as where `up`
+    /// runs beside it.
     ///
     /// # Errors
     /// It cannot be built or run.
@@ -120,7 +121,10 @@ impl Local {
         // One that does not read its input may have ended before it is written.
         let _ = stdin.write_all(input.as_bytes()).await;
         drop(stdin);
-        started.end().await
+        tokio::select! {
+            ended = started.end() => ended,
+            never = self.task.keep_following(&self.bench) => match never {},
+        }
     }
 
     /// Starts `headwater`, without a terminal.
@@ -135,6 +139,7 @@ impl Local {
             .env("HEADWATER_CONFIG", &self.target.config)
             .envs(self.target.packages.iter().map(|packages| ("HEADWATER_PACKAGES", packages)))
             .envs(self.target.endpoint_url.iter().map(|url| ("AWS_ENDPOINT_URL", url)))
+            .envs(self.target.eventstore.iter().map(|address| ("HEADWATER_EVENTSTORE", address.to_string())))
             .current_dir(self.directory())
             .kill_on_drop(true)
             .stdin(Stdio::piped())

@@ -32,13 +32,14 @@ enum Needs {
 }
 
 /// Every command, with the line that the help shows.
-pub(crate) const COMMANDS: [Passed; 14] = [
+pub(crate) const COMMANDS: [Passed; 15] = [
     passed("test-local", "Prove the whole pipeline on this machine and print a report", Needs::ForHost),
     passed("up", "Start local AWS, deploy to it and keep it up until Ctrl-C", Needs::ForHost),
     passed("send", "Send events: a file, standard input, or generated load", Needs::Nothing),
     passed("query", "Read events by request, type or source", Needs::Nothing),
     passed("tail", "Print new events as they land", Needs::Nothing),
     passed("redrive", "List the dead-letter queue with reasons, then move it back", Needs::Nothing),
+    passed("replay", "Relay the journal to EventStoreDB again", Needs::Nothing),
     passed("plan", "Show what a deploy would do", Needs::ForEnvironment),
     passed("deploy", "Make an environment as the code says", Needs::ForEnvironment),
     passed("destroy", "Delete an environment's stateless resources", Needs::Nothing),

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::{archive, glibc};
 
 /// The functions: each a binary of the crate of its name.
-const FUNCTIONS: [&str; 1] = ["ingest"];
+const FUNCTIONS: [&str; 2] = ["ingest", "relay"];
 
 /// The list of what is packaged, beside the zips.
 const LIST: &str = "packages.json";

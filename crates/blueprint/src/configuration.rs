@@ -12,18 +12,22 @@ mod problem;
 mod reference;
 mod rules;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
 pub use error::{Error, Invalid};
-pub use knobs::{Architecture, LogLevel};
+pub use knobs::{Architecture, BackupMode, Egress, LogLevel, Throughput, TlsMode};
 pub use name::{AccountId, EnvironmentName, ProjectName, Region};
 pub use problem::Problem;
 pub use reference::{Setting, reference, settings};
 
+use aws_network::Cidr;
 use problem::Source;
 use resource::Scope;
+
+use crate::eventstore::Release;
 
 /// The name of the environment that lives on an emulator; it is there whether a file lists it or not.
 pub const LOCAL: &str = "local";
@@ -68,6 +72,19 @@ pub struct Environment {
     pub queue: Queue,
     /// The function that moves events from the queue to the journal.
     pub ingest: Ingest,
+    /// The network that EventStoreDB and the relay are in.
+    pub network: Network,
+    /// EventStoreDB.
+    pub eventstore: EventStore,
+    /// The backups of EventStoreDB's file system.
+    pub backup: Backup,
+    /// The function that moves events from the journal to EventStoreDB.
+    pub relay: Relay,
+    /// Who is told of alarms.
+    pub alarms: Alarms,
+    /// Where the server runs that takes EventStoreDB's place in a local environment. No file says it: who starts the
+    /// server does.
+    pub local_eventstore: Option<SocketAddr>,
 }
 
 /// Knobs of the event table.
@@ -114,6 +131,84 @@ pub struct Ingest {
     pub log_retention_days: u16,
     /// The least severe log events that are written.
     pub log_level: LogLevel,
+}
+
+/// Knobs of the network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Network {
+    /// The VPC's addresses.
+    pub cidr: String,
+    /// How many availability zones have subnets.
+    pub azs: u16,
+    /// How images and AWS's services are reached.
+    pub egress: Egress,
+}
+
+/// Knobs of EventStoreDB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventStore {
+    /// The line of releases.
+    pub release: Release,
+    /// The image, where it is not the line's own.
+    pub image: Option<String>,
+    /// Where its certificate comes from.
+    pub tls: TlsMode,
+    /// Processor of the task: 1024 units are one.
+    pub cpu_units: u16,
+    /// Memory of the task, in MiB.
+    pub memory_mib: u32,
+    /// Who may reach it from outside of the network.
+    pub admin_cidrs: Vec<Cidr>,
+    /// Throughput of the file system.
+    pub throughput: Throughput,
+    /// Whether ECS Exec can open a shell in the task.
+    pub execute_command: bool,
+    /// Days that the log is kept.
+    pub log_retention_days: u16,
+}
+
+/// Knobs of the backups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backup {
+    /// Who makes them.
+    pub mode: BackupMode,
+    /// When they are begun, in UTC.
+    pub schedule: String,
+    /// Within how long one has to begin.
+    pub start_window_minutes: u16,
+    /// Within how long one has to end.
+    pub completion_window_minutes: u16,
+    /// How long one is kept.
+    pub delete_after_days: u16,
+}
+
+/// Knobs of the relay function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Relay {
+    /// Memory in MiB; Lambda gives processor time in proportion to it.
+    pub memory_mib: u16,
+    /// The longest that one invocation may run.
+    pub timeout_seconds: u16,
+    /// The most records of one invocation.
+    pub batch_size: u16,
+    /// How long Lambda gathers records for a batch.
+    pub batching_window_seconds: u16,
+    /// Days that log events are kept.
+    pub log_retention_days: u16,
+    /// The least severe log events that are written.
+    pub log_level: LogLevel,
+}
+
+/// Knobs of the alarms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Alarms {
+    /// Who is told.
+    pub emails: Vec<String>,
 }
 
 impl Configuration {

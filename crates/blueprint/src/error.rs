@@ -1,5 +1,6 @@
 //! Why there is no blueprint.
 
+use aws_network::{CidrError, ConnectionError, ParseCidrError};
 use resource::{GraphError, Key, KeyError};
 
 /// Why no blueprint can be made for an environment.
@@ -19,6 +20,15 @@ pub enum Error {
         /// Why not.
         source: serde_json::Error,
     },
+    /// The network's addresses cannot be divided into subnets.
+    #[error("the network's addresses cannot be divided")]
+    Subnets(#[from] CidrError),
+    /// A block of addresses in a rule is none.
+    #[error("a rule's addresses are wrong")]
+    Addresses(#[from] ParseCidrError),
+    /// A connection that must not be.
+    #[error("a connection cannot be allowed")]
+    Connection(#[from] ConnectionError),
     /// The stacks do not fit together.
     #[error(transparent)]
     Graph(#[from] GraphError),

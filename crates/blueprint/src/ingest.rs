@@ -56,6 +56,7 @@ pub(crate) fn stack(
                 logging_config: logging_config(environment, &log_group),
                 tracing_mode: TracingMode::PassThrough,
                 reserved_concurrent_executions: None,
+                vpc_config: None,
             },
         )?
         .after([&role_key, &log_group_key]),
@@ -122,6 +123,7 @@ fn mapping_spec(
         function_response_types: BTreeSet::from([FunctionResponseType::ReportBatchItemFailures]),
         filter_patterns: BTreeSet::new(),
         enabled: true,
+        stream: None,
     }
 }
 

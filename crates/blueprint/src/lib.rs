@@ -3,26 +3,41 @@
 //! | stack | holds | a destroy without `--include-stateful` |
 //! |---|---|---|
 //! | `deployments` | the table with the lease and the history of deployments | keeps it |
-//! | `stateful` | the journal's table, the event queue and its dead-letter queue | keeps it |
+//! | `stateful` | the journal's table, the queues; VPC and subnets, EventStoreDB's file system and its backups, passwords, certificate | keeps it |
 //! | `ingest` | the function that moves events from the queue to the journal, and what it runs with | deletes it |
+//! | `network` | the ways out of the VPC | deletes it |
+//! | `eventstore` | EventStoreDB: cluster, task, service, name | deletes it |
+//! | `relay` | the function that moves events from the journal to EventStoreDB, and what it runs with | deletes it |
+//! | `alarms` | what watches all of it, and who is told | deletes it |
 //!
 //! The queues are stateful because what lies in them exists nowhere else.
 
+mod alarms;
 pub mod configuration;
 mod error;
+mod eventstore;
 mod ingest;
+mod network;
 mod outputs;
+mod relay;
+mod secrets;
 pub mod stack;
 mod stateful;
+mod storage;
 
 use std::collections::BTreeMap;
 
 use resource::Graph;
 
 pub use error::Error;
+pub use eventstore::{Release, host_name};
 pub use outputs::{OUTPUTS, Output};
 
-use configuration::Environment;
+use configuration::{BackupMode, Environment, EventStore as EventStoreKnobs, TlsMode};
+use eventstore::EventStore;
+use network::Network;
+use secrets::EventStoreSecrets;
+use storage::Storage;
 
 /// The journal's table: what its physical name ends in.
 pub const EVENT_TABLE: &str = "event";
@@ -32,8 +47,16 @@ pub const EVENT_QUEUE: &str = "event-queue";
 pub const DEAD_LETTER_QUEUE: &str = "event-dlq";
 /// The ingest function, and its package: what the physical names of function, role and log group end in.
 pub const INGEST: &str = "ingest";
+/// EventStoreDB: the name of its stack, and what the physical names in it end in.
+pub const EVENTSTORE: &str = "eventstore";
+/// The relay function, and its package: what the physical names of function, role and log group end in.
+pub const RELAY: &str = "relay";
+/// The key of the mapping that feeds the relay from the journal's stream.
+pub const RELAY_MAPPING: &str = "relay/event-source-mapping";
+/// Where the relay leaves what it can never append: what the queue's physical name ends in.
+pub const RELAY_FAILURE_QUEUE: &str = "relay-failures";
 /// The packages that the blueprint is made from.
-pub const PACKAGES: [&str; 1] = [INGEST];
+pub const PACKAGES: [&str; 2] = [INGEST, RELAY];
 
 /// All resources of `environment`. `packages` are the functions' zips: name → SHA-256 in base64, as Lambda's
 /// `CodeSha256`.
@@ -44,7 +67,53 @@ pub const PACKAGES: [&str; 1] = [INGEST];
 /// [`Error::Package`] where a function's package is missing from `packages`.
 pub fn blueprint(environment: &Environment, packages: &BTreeMap<String, String>) -> Result<Graph, Error> {
     let scope = environment.scope();
+    let network = Network::new(&scope, environment)?;
+    let storage = Storage::new(&scope)?;
+    let secrets = EventStoreSecrets::new(&scope)?;
+    let eventstore = EventStore::new(&scope)?;
     let (mut nodes, stateful) = stateful::stack(&scope, environment)?;
+    nodes.extend(network.stateful(environment)?);
+    nodes.extend(storage.stateful(&scope, environment, &network)?);
+    nodes.extend(secrets.stateful(environment, &eventstore.found_by.dns_name())?);
     nodes.extend(ingest::stack(&scope, environment, packages, &stateful)?);
-    Ok(Graph::new(scope, packages.clone(), nodes)?)
+    nodes.extend(network.stack(environment)?);
+    nodes.extend(eventstore::stack(&scope, environment, &network, &storage, &secrets, &eventstore)?);
+    let upstream = relay::Upstream {
+        stateful: &stateful,
+        network: &network,
+        secrets: &secrets,
+        eventstore: &eventstore,
+    };
+    nodes.extend(relay::stack(&scope, environment, packages, &upstream)?);
+    nodes.extend(alarms::stack(&scope, environment, &stateful, &storage, &eventstore)?);
+    Ok(Graph::new(scope, packages.clone(), nodes)?.noting(notes(environment)))
+}
+
+/// What whoever reads a plan should know besides.
+fn notes(environment: &Environment) -> impl Iterator<Item = String> {
+    let EventStoreKnobs { tls, image, .. } = &environment.eventstore;
+    let automatic = environment.backup.mode == BackupMode::Automatic;
+    let image = image.as_ref().map(|image| {
+        format!(
+            "EventStoreDB runs the image {image}: it needs `flock`, by which a second task waits until the first has \
+             ended, and `curl` for its health check."
+        )
+    });
+    [
+        automatic.then(|| {
+            "EFS backs the file system up by itself: its vault aws/efs/automatic-backup-vault can never be removed."
+                .to_owned()
+        }),
+        (*tls == TlsMode::Ephemeral).then(|| {
+            "EventStoreDB's certificate is made by each task, so clients cannot verify it: traffic is encrypted, the \
+             server not authenticated."
+                .to_owned()
+        }),
+        (*tls == TlsMode::Off).then(|| {
+            "EventStoreDB has neither TLS nor passwords: whoever reaches it reads and writes everything.".to_owned()
+        }),
+        image,
+    ]
+    .into_iter()
+    .flatten()
 }

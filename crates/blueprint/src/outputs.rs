@@ -12,10 +12,13 @@ pub struct Output {
 }
 
 /// What `status` and `up` print, in this order.
-pub const OUTPUTS: [Output; 5] = [
+pub const OUTPUTS: [Output; 8] = [
     Output { title: "queue", key: "stateful/queue", output: Some("url") },
     Output { title: "dead-letter queue", key: "stateful/dead-letter-queue", output: Some("url") },
+    Output { title: "relay's failure queue", key: "stateful/relay-failure-queue", output: Some("url") },
     Output { title: "table", key: "stateful/journal", output: None },
-    Output { title: "function", key: "ingest/function", output: None },
-    Output { title: "log group", key: "ingest/log-group", output: None },
+    Output { title: "ingest", key: "ingest/function", output: None },
+    Output { title: "relay", key: "relay/function", output: None },
+    Output { title: "EventStoreDB", key: "eventstore/service", output: None },
+    Output { title: "admin's password", key: "stateful/eventstore-admin-password", output: None },
 ];

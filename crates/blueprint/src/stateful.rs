@@ -7,17 +7,26 @@ use aws_dynamodb::{
     Tables,
 };
 use aws_sqs::{Queue, QueueSpec, Queues, RedriveAllowPolicy, RedrivePolicy};
-use resource::{Key, Node, Scope};
+use resource::{Key, Node, Reference, Scope};
 
 use crate::configuration::Environment;
 use crate::stack::{Placed, node};
-use crate::{DEAD_LETTER_QUEUE, EVENT_QUEUE, EVENT_TABLE, Error, configuration};
+use crate::{DEAD_LETTER_QUEUE, EVENT_QUEUE, EVENT_TABLE, Error, RELAY_FAILURE_QUEUE, configuration};
 
 /// What the other stacks may refer to.
 pub(crate) struct Stateful {
     pub(crate) journal: Placed<Table>,
     pub(crate) queue: Placed<Queue>,
     pub(crate) dead_letter_queue: Placed<Queue>,
+    /// Where the relay leaves what it can never append.
+    pub(crate) relay_failures: Placed<Queue>,
+}
+
+impl Placed<Table> {
+    /// A reference to the ARN of the table's stream, which has a label that DynamoDB makes.
+    pub(crate) fn stream_arn(&self) -> String {
+        Reference::output(&self.key, "streamArn").to_string()
+    }
 }
 
 pub(crate) fn stack(scope: &Scope, environment: &Environment) -> Result<(Vec<Node>, Stateful), Error> {
@@ -28,8 +37,12 @@ pub(crate) fn stack(scope: &Scope, environment: &Environment) -> Result<(Vec<Nod
             key: Key::new(Key::STATEFUL, "dead-letter-queue")?,
             handle: Queue::new(scope, DEAD_LETTER_QUEUE),
         },
+        relay_failures: Placed {
+            key: Key::new(Key::STATEFUL, "relay-failure-queue")?,
+            handle: Queue::new(scope, RELAY_FAILURE_QUEUE),
+        },
     };
-    let Stateful { journal, queue, dead_letter_queue: dead } = &stateful;
+    let Stateful { journal, queue, dead_letter_queue: dead, relay_failures } = &stateful;
     let nodes = vec![
         deployments(scope)?,
         node::<Tables>(&journal.key, Some(journal.handle.name()), &journal_table(&environment.journal))?,
@@ -45,6 +58,11 @@ pub(crate) fn stack(scope: &Scope, environment: &Environment) -> Result<(Vec<Nod
             &event_queue(environment, &queue.handle, &dead.handle),
         )?
         .after([&dead.key]),
+        node::<Queues>(
+            &relay_failures.key,
+            Some(relay_failures.handle.name()),
+            &failure_queue(environment, &relay_failures.handle),
+        )?,
     ];
     Ok((nodes, stateful))
 }
@@ -81,6 +99,14 @@ fn event_queue(environment: &Environment, queue: &Queue, dead: &Queue) -> QueueS
             max_receive_count: environment.queue.max_receive_count.into(),
         }),
         policy: Some(queue.tls_only()),
+        ..QueueSpec::default()
+    }
+}
+
+fn failure_queue(environment: &Environment, failures: &Queue) -> QueueSpec {
+    QueueSpec {
+        message_retention_period_seconds: environment.queue.dead_letter_retention_seconds,
+        policy: Some(failures.tls_only()),
         ..QueueSpec::default()
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use blueprint::configuration::{Configuration, Environment};
-use blueprint::{OUTPUTS, blueprint};
+use blueprint::{OUTPUTS, PACKAGES, blueprint};
 use resource::{Graph, Key, Node, PolicyDocument};
 
 /// The environments of the file that we ship.
@@ -20,7 +20,8 @@ fn environment(text: &str, name: &str) -> Environment {
 }
 
 fn packages() -> BTreeMap<String, String> {
-    BTreeMap::from([("ingest".to_owned(), "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned())])
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    PACKAGES.map(|name| (name.to_owned(), hash.to_owned())).into()
 }
 
 fn graph(environment: &Environment) -> Graph {
@@ -38,6 +39,11 @@ fn graphs() -> Vec<Graph> {
         journal = { index_shards = 64, point_in_time_recovery_days = 1, deletion_protection = false }
         queue = { retention_seconds = 1_000_000, max_receive_count = 100 }
         ingest = { memory_mib = 10240, timeout_seconds = 900, architecture = "x86-64", batch_size = 10_000, batching_window_seconds = 300, maximum_concurrency = 1000, log_retention_days = 3653, log_level = "trace" }
+        network = { cidr = "192.168.0.0/22", azs = 4, egress = "nat" }
+        eventstore = { release = "21.10", tls = "ephemeral", cpu_units = 16384, memory_mib = 122880, admin_cidrs = ["203.0.113.7/32", "2001:db8::/32"], throughput = "bursting", execute_command = true, log_retention_days = 3653 }
+        backup = { mode = "automatic" }
+        relay = { memory_mib = 10240, timeout_seconds = 900, batch_size = 10_000, batching_window_seconds = 300, log_retention_days = 3653, log_level = "trace" }
+        alarms = { emails = ["ops@example.com"] }
         "#,
         "abcdefghijklmnop",
     );
@@ -74,8 +80,20 @@ fn the_function_may_do_exactly_what_it_does() {
 fn what_cannot_be_made_again_is_retained_and_lies_in_a_stateful_stack() {
     for graph in graphs() {
         for node in graph.nodes() {
-            let holds_events = matches!(node.kind.as_str(), "AWS::DynamoDB::Table" | "AWS::SQS::Queue");
-            assert_eq!(holds_events, node.key.is_stateful(), "{}", node.key);
+            let irreplaceable = matches!(
+                node.kind.as_str(),
+                "AWS::DynamoDB::Table"
+                    | "AWS::SQS::Queue"
+                    | "AWS::EC2::VPC"
+                    | "AWS::EC2::Subnet"
+                    | "AWS::EFS::FileSystem"
+                    | "AWS::EFS::AccessPoint"
+                    | "AWS::EFS::MountTarget"
+                    | "AWS::SecretsManager::Secret"
+                    | "AWS::Backup::BackupVault"
+                    | "AWS::Backup::BackupPlan"
+            );
+            assert!(!irreplaceable || node.key.is_stateful(), "{}", node.key);
             assert_eq!(node.retained, node.key.is_stateful(), "{}", node.key);
         }
     }
@@ -122,13 +140,24 @@ fn a_role_has_no_more_than_its_grants_each_on_resources_of_this_environment() {
     for graph in graphs() {
         let ours = [graph.scope.name_prefix(), graph.scope.path()];
         for role in graph.nodes().filter(|node| node.kind.as_str() == "AWS::IAM::Role") {
-            assert_eq!(role.spec["managedPolicyArns"], serde_json::json!([]));
+            // AWS Backup's own policy is the one that AWS keeps up to date with what it does.
+            let managed = role.spec["managedPolicyArns"].as_array().unwrap();
+            assert!(managed.is_empty() || role.key.as_str() == "stateful/backup-role");
             let policies: BTreeMap<String, PolicyDocument> =
                 serde_json::from_value(role.spec["policies"].clone()).unwrap();
             for statement in policies.values().flat_map(|policy| &policy.statement) {
                 assert!(!statement.action.iter().any(|action| action.contains('*')), "{statement:?}");
-                let named = |arn: &String| ours.iter().any(|prefix| arn.contains(prefix.as_str()));
-                assert!(statement.resource.iter().all(named), "{statement:?}");
+                let named = |arn: &String| {
+                    ours.iter().any(|prefix| arn.contains(prefix.as_str())) || arn.starts_with("${stateful/")
+                };
+                // These take no narrower resource: AWS documents them with `*` alone.
+                let nameless = |action: &String| {
+                    action == "dynamodb:ListStreams"
+                        || action.starts_with("ec2:")
+                        || action.starts_with("ssmmessages:")
+                };
+                let everything = statement.resource == ["*"] && statement.action.iter().all(nameless);
+                assert!(everything || statement.resource.iter().all(named), "{statement:?}");
             }
         }
     }
@@ -152,9 +181,19 @@ fn physical_names_are_unique_ours_and_within_the_limits() {
         for node in graph.nodes() {
             let Some(name) = &node.name else { continue };
             assert!(names.insert((&node.kind, name)), "{name} is there twice");
-            assert!(prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())), "{name}");
-            // The tightest limits: 64 characters for functions and roles, 80 for queues.
-            assert!(name.len() <= 64, "{name}");
+            let scoped = prefixes
+                .iter()
+                .map(|prefix| prefix.trim_matches('/'))
+                .any(|prefix| name.trim_start_matches('/').starts_with(prefix.trim_end_matches('-')));
+            // Within the environment's namespace.
+            assert!(scoped || node.kind.as_str() == "AWS::ServiceDiscovery::Service", "{name}");
+            // The tightest limits: 50 characters for vaults, 64 for functions and roles, 80 for queues.
+            let limit = match node.kind.as_str() {
+                "AWS::Backup::BackupVault" | "AWS::Backup::BackupPlan" => 50,
+                "AWS::CloudWatch::Alarm" | "AWS::Logs::MetricFilter" | "AWS::SecretsManager::Secret" => 255,
+                _ => 64,
+            };
+            assert!(name.len() <= limit, "{name}");
         }
     }
 }
@@ -180,7 +219,7 @@ fn outputs_name_resources_of_the_blueprint() {
 #[test]
 fn the_same_environment_and_packages_make_the_same_blueprint() {
     let dev = shipped().into_iter().find(|environment| environment.name.as_str() == "dev").unwrap();
-    let other = BTreeMap::from([("ingest".to_owned(), "other".to_owned())]);
+    let other = PACKAGES.map(|name| (name.to_owned(), "other".to_owned())).into();
     assert_eq!(graph(&dev).hash().unwrap(), graph(&dev).hash().unwrap());
     assert_ne!(graph(&dev).hash().unwrap(), blueprint(&dev, &other).unwrap().hash().unwrap());
 }
@@ -190,4 +229,85 @@ fn a_missing_package_is_named() {
     let local = environment("", "local");
     let refused = blueprint(&local, &BTreeMap::new()).unwrap_err().to_string();
     assert_eq!(refused, "there is no package `ingest`; `cargo xtask package` builds it");
+}
+
+#[test]
+fn a_client_opens_the_port_itself_and_changes_nothing_of_the_server() {
+    for graph in graphs() {
+        let refers = |node: &Node, to: &str| node.spec.to_string().contains(&format!("${{{to}}}"));
+        let rules = |stack: &str| {
+            let of_group = |node: &&Node| {
+                node.kind.as_str().starts_with("AWS::EC2::SecurityGroup")
+                    && node.key.stack() == stack
+                    && refers(node, "eventstore/security-group")
+            };
+            graph.nodes().filter(of_group).map(|node| node.key.as_str().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(rules("relay").iter().any(|key| key.ends_with("-ingress")), "{:?}", rules("relay"));
+        for node in graph.nodes().filter(|node| node.key.stack() == "eventstore") {
+            assert!(!node.spec.to_string().contains("${relay/"), "{}", node.key);
+        }
+    }
+}
+
+#[test]
+fn every_line_of_eventstoredb_makes_a_blueprint_without_a_secret_in_its_environment() {
+    for release in ["21.10", "22.10", "23.10", "24.10", "25.1", "26.0"] {
+        for tls in ["managed", "ephemeral", "off"] {
+            let text = format!(
+                "[environments.dev]\naccount = \"111111111111\"\nregion = \"eu-west-1\"\n\
+                 eventstore = {{ release = \"{release}\", tls = \"{tls}\" }}\n"
+            );
+            let graph = graph(&environment(&text, "dev"));
+            let containers = &node(&graph, "eventstore/task-definition").spec["containerDefinitions"];
+            let server = &containers["eventstore"];
+            let variables = server["environment"].as_object().unwrap();
+            let has = |name: &str| variables.keys().any(|variable| variable.ends_with(name));
+            assert_eq!(has("_INSECURE"), tls == "off", "{release} {tls}");
+            assert_eq!(has("_CERTIFICATE_FILE"), tls != "off", "{release} {tls}");
+            assert!(!has("PASSWORD"), "{release} {tls}");
+            // The server refuses to start where it is told a password as well.
+            let passwords = !server["secrets"].as_object().unwrap().is_empty();
+            assert_eq!(passwords, tls != "off" && release >= "23", "{release} {tls}");
+            let side = containers.get("passwords").is_some();
+            assert_eq!(side, tls != "off" && release < "23", "{release} {tls}");
+            assert_eq!(has("_ENABLE_EXTERNAL_TCP"), release < "24", "{release} {tls}");
+        }
+    }
+}
+
+#[test]
+fn nothing_runs_as_root_but_what_writes_the_certificate_with_one_capability() {
+    for graph in graphs() {
+        let containers = &node(&graph, "eventstore/task-definition").spec["containerDefinitions"];
+        for (name, container) in containers.as_object().unwrap() {
+            let user = container["user"].as_str().unwrap();
+            let dropped = &container["linuxParameters"]["capabilities"]["drop"];
+            if name == "certificate" {
+                assert_eq!(user, "0:0");
+                let kept = ["CHOWN"];
+                assert!(kept.iter().all(|kept| !dropped.as_array().unwrap().contains(&(*kept).into())));
+                assert!(dropped.as_array().unwrap().len() >= 13, "{dropped}");
+            } else {
+                assert!(!user.starts_with("0:"), "{name}");
+                assert_eq!(dropped, &serde_json::json!(["ALL"]), "{name}");
+            }
+        }
+    }
+}
+
+/// `sh` reads each script without running it.
+#[test]
+fn the_containers_scripts_are_shell() {
+    for graph in graphs() {
+        let containers = &node(&graph, "eventstore/task-definition").spec["containerDefinitions"];
+        for container in containers.as_object().unwrap().values() {
+            if container["entryPoint"][1] != "-c" {
+                continue;
+            }
+            let script = container["command"][0].as_str().unwrap();
+            let read = std::process::Command::new("sh").args(["-n", "-c", script]).output().unwrap();
+            assert!(read.status.success(), "{script}\n{}", String::from_utf8_lossy(&read.stderr));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The command line: every command, option and their help.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
@@ -43,6 +43,9 @@ pub struct Target {
         env = "HEADWATER_CONFIG"
     )]
     pub config: PathBuf,
+    /// Where EventStoreDB's stand-in is, with an endpoint that `up` did not announce.
+    #[arg(long, global = true, value_name = "ADDRESS", env = "HEADWATER_EVENTSTORE", hide = true)]
+    pub eventstore: Option<SocketAddr>,
     /// Where `cargo xtask package` put the functions' zips.
     #[arg(long, global = true, value_name = "DIR", env = "HEADWATER_PACKAGES", hide = true)]
     pub packages: Option<PathBuf>,
@@ -63,6 +66,8 @@ pub enum Command {
     Tail(Tail),
     /// List the dead-letter queue with reasons, then move its messages back to the queue.
     Redrive(Redrive),
+    /// Relay the journal to EventStoreDB again: what it has not, it gets, in order and once.
+    Replay(Replay),
     /// Show what a deploy would do.
     Plan(Plan),
     /// Make the environment as the blueprint says.
@@ -167,6 +172,17 @@ pub struct Redrive {
     /// Move without asking.
     #[arg(long, conflicts_with = "list")]
     pub yes: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// Only events at or after this time (RFC 3339, or an age such as 15m, 2h, 1d).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only events before this time (RFC 3339, or an age such as 15m, 2h, 1d).
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }
 
 /// Arguments of `plan`.

@@ -15,6 +15,8 @@ pub mod queue;
 pub mod running;
 pub mod session;
 pub mod signals;
+pub mod streams;
+pub mod task;
 pub mod terminal;
 pub mod workbench;
 

@@ -10,6 +10,7 @@ use crate::{
     packages::Packages,
     progress::Spinner,
     session::{self, Session},
+    task::Task,
     workbench::Workbench,
 };
 
@@ -17,6 +18,8 @@ use crate::{
 pub struct Local {
     /// The emulator.
     pub emulator: Emulator,
+    /// What runs where EventStoreDB's task would.
+    pub task: Task,
     /// The environment on it.
     pub bench: Workbench,
     /// The calls that are made through `bench`.
@@ -43,11 +46,16 @@ impl Local {
         let progress = |text: &str| spinner.say(text);
         let emulator = run.until_stopped(async { Ok(Emulator::start(backend, &progress).await?) }).await?;
         drop(spinner);
-        let target = Target { endpoint_url: Some(emulator.endpoint().to_string()), ..run.target.clone() };
+        let task = Task::reserve().await?;
+        let target = Target {
+            endpoint_url: Some(emulator.endpoint().to_string()),
+            eventstore: Some(task.address().into()),
+            ..run.target.clone()
+        };
         let mut session = run.until_stopped(Session::open(&target)).await?;
         let (sdk, calls) = Calls::watch(&session.sdk);
         session.sdk = sdk;
-        Ok(Self { emulator, bench: Workbench::of(session, &packages)?, calls, target })
+        Ok(Self { emulator, task, bench: Workbench::of(session, &packages)?, calls, target })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Where the local AWS that `up` started answers, so that the other commands find it without being told.
 //!
-//! The file holds an address and nothing else. It is believed only while something listens there.
+//! The file holds two addresses, AWS's and EventStoreDB's, and nothing else. It is believed only while something listens there.
 
-use std::{fs, io, path::PathBuf, time::Duration};
+use std::{fs, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use localstack::LoopbackUrl;
 use tokio::{net::TcpStream, time::timeout};
@@ -15,11 +15,20 @@ use tokio::{net::TcpStream, time::timeout};
 )]
 pub struct NotRunning;
 
-/// Makes the address known for as long as the value lives.
+/// What runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The endpoint of local AWS.
+    pub endpoint: String,
+    /// Where EventStoreDB's stand-in is.
+    pub eventstore: Option<SocketAddr>,
+}
+
+/// Makes the addresses known for as long as the value lives.
 #[derive(Debug)]
 pub struct Announcement {
     file: PathBuf,
-    endpoint: String,
+    said: String,
     /// What was announced before: it may run still when this one ends.
     before: Option<String>,
 }
@@ -28,27 +37,27 @@ fn file() -> PathBuf {
     localstack::home().join("local-endpoint")
 }
 
-/// Tells other commands that local AWS answers at `endpoint`. The last one to say so is the one that they find; once it
+/// Tells other commands that local AWS answers at `endpoint`, and EventStoreDB at `eventstore`. The last one to say so is the one that they find; once it
 /// has ended, the one before it.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn announce(endpoint: &LoopbackUrl) -> io::Result<Announcement> {
-    announce_in(file(), endpoint.as_str())
+pub fn announce(endpoint: &LoopbackUrl, eventstore: SocketAddr) -> io::Result<Announcement> {
+    announce_in(file(), &format!("{endpoint}\n{eventstore}"))
 }
 
-fn announce_in(file: PathBuf, endpoint: &str) -> io::Result<Announcement> {
+fn announce_in(file: PathBuf, said: &str) -> io::Result<Announcement> {
     if let Some(directory) = file.parent() {
         fs::create_dir_all(directory)?;
     }
     let before = fs::read_to_string(&file).ok();
-    fs::write(&file, endpoint)?;
-    Ok(Announcement { file, endpoint: endpoint.to_owned(), before })
+    fs::write(&file, said)?;
+    Ok(Announcement { file, said: said.to_owned(), before })
 }
 
 impl Drop for Announcement {
     fn drop(&mut self) {
-        if fs::read_to_string(&self.file).is_ok_and(|said| said != self.endpoint) {
+        if fs::read_to_string(&self.file).is_ok_and(|said| said != self.said) {
             return;
         }
         let taken_back = match &self.before {
@@ -61,19 +70,22 @@ impl Drop for Announcement {
     }
 }
 
-/// The endpoint of the local AWS that is up.
+/// The local AWS that is up.
 ///
 /// # Errors
 /// The file is there but cannot be read.
-pub async fn find() -> io::Result<Option<String>> {
+pub async fn find() -> io::Result<Option<Found>> {
     let said = match fs::read_to_string(file()) {
         Ok(said) => said,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Ok(endpoint) = said.parse::<LoopbackUrl>() else { return Ok(None) };
+    let mut lines = said.lines();
+    let Some(Ok(endpoint)) = lines.next().map(str::parse::<LoopbackUrl>) else { return Ok(None) };
+    let eventstore = lines.next().and_then(|address| address.parse().ok());
     let connects = timeout(Duration::from_secs(2), TcpStream::connect((endpoint.host(), endpoint.port())));
-    Ok(matches!(connects.await, Ok(Ok(_))).then_some(said))
+    let found = Found { endpoint: endpoint.to_string(), eventstore };
+    Ok(matches!(connects.await, Ok(Ok(_))).then_some(found))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! An environment, checked and connected: what every command begins with.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use aws_env::{Connection, SdkConfig};
+use aws_secrets::DeletePolicy;
 use blueprint::configuration::{Configuration, Environment, LOCAL};
 use resource::{AnyFamily, Families, Scope};
 
@@ -31,8 +32,9 @@ impl Session {
     /// The configuration is wrong, nothing leads to the environment, or the guard refuses. No call but
     /// `sts:GetCallerIdentity` has been made then.
     pub async fn open(target: &Target) -> Result<Self> {
-        let environment = environment(&target.config, &target.env)?;
-        let endpoint_url = endpoint(target, &environment).await?;
+        let mut environment = environment(&target.config, &target.env)?;
+        let (endpoint_url, eventstore) = endpoint(target, &environment).await?;
+        environment.local_eventstore = eventstore.filter(|_| environment.is_local());
         let connection = Connection {
             region: environment.region.to_string(),
             profile: environment.profile.clone(),
@@ -47,13 +49,44 @@ impl Session {
 
     /// The families that make up the blueprint; functions get their code from `packages`.
     pub fn families(&self, packages: &Packages) -> Families {
-        let families: [Arc<dyn AnyFamily>; 6] = [
-            Arc::new(aws_dynamodb::Tables::new(&self.sdk)),
-            Arc::new(aws_sqs::Queues::new(&self.sdk)),
-            Arc::new(aws_iam::Roles::new(&self.sdk)),
-            Arc::new(aws_observability::LogGroups::new(&self.sdk)),
-            Arc::new(aws_lambda::Functions::new(&self.sdk, packages.by_hash())),
-            Arc::new(aws_lambda::EventSourceMappings::new(&self.sdk)),
+        let sdk = &self.sdk;
+        let secrets = match self.environment.production {
+            true => DeletePolicy::Recoverable { days: 30 },
+            false => DeletePolicy::Force,
+        };
+        let families: Vec<Arc<dyn AnyFamily>> = vec![
+            Arc::new(aws_backup::Plans::new(sdk)),
+            Arc::new(aws_backup::Vaults::new(sdk)),
+            Arc::new(aws_cloudmap::Namespaces::new(sdk)),
+            Arc::new(aws_cloudmap::Services::new(sdk)),
+            Arc::new(aws_dynamodb::Tables::new(sdk)),
+            Arc::new(aws_ecs::Clusters::new(sdk)),
+            Arc::new(aws_ecs::Services::new(sdk)),
+            Arc::new(aws_ecs::TaskDefinitions::new(sdk)),
+            Arc::new(aws_efs::AccessPoints::new(sdk)),
+            Arc::new(aws_efs::FileSystems::new(sdk)),
+            Arc::new(aws_efs::MountTargets::new(sdk)),
+            Arc::new(aws_iam::Roles::new(sdk)),
+            Arc::new(aws_iam::ServiceLinkedRoles::new(sdk)),
+            Arc::new(aws_lambda::EventSourceMappings::new(sdk)),
+            Arc::new(aws_lambda::Functions::new(sdk, packages.by_hash())),
+            Arc::new(aws_network::ElasticIps::new(sdk)),
+            Arc::new(aws_network::InternetGateways::new(sdk)),
+            Arc::new(aws_network::NatGateways::new(sdk)),
+            Arc::new(aws_network::RouteTables::new(sdk)),
+            Arc::new(aws_network::SecurityGroups::new(sdk)),
+            Arc::new(aws_network::SecurityGroupEgressRules::new(sdk)),
+            Arc::new(aws_network::SecurityGroupIngressRules::new(sdk)),
+            Arc::new(aws_network::Subnets::new(sdk)),
+            Arc::new(aws_network::VpcEndpoints::new(sdk)),
+            Arc::new(aws_network::Vpcs::new(sdk)),
+            Arc::new(aws_observability::Alarms::new(sdk)),
+            Arc::new(aws_observability::Dashboards::new(sdk)),
+            Arc::new(aws_observability::LogGroups::new(sdk)),
+            Arc::new(aws_observability::MetricFilters::new(sdk)),
+            Arc::new(aws_observability::Topics::new(sdk)),
+            Arc::new(aws_secrets::Secrets::new(sdk, secrets)),
+            Arc::new(aws_sqs::Queues::new(sdk)),
         ];
         families.into_iter().map(|family| (family.kind(), family)).collect::<BTreeMap<_, _>>()
     }
@@ -73,13 +106,17 @@ pub fn environment(file: &Path, name: &str) -> Result<Environment> {
     Ok(configuration.environment(name)?)
 }
 
-async fn endpoint(target: &Target, environment: &Environment) -> Result<Option<String>> {
+/// The endpoint in place of AWS, and where EventStoreDB's stand-in is.
+async fn endpoint(
+    target: &Target,
+    environment: &Environment,
+) -> Result<(Option<String>, Option<SocketAddr>)> {
     let named = target.endpoint_url.clone().or_else(|| environment.endpoint_url.clone());
     if named.is_some() || !environment.is_local() {
-        return Ok(named);
+        return Ok((named, target.eventstore));
     }
     match running::find().await.context("cannot tell whether local AWS is running")? {
-        Some(endpoint) => Ok(Some(endpoint)),
+        Some(found) => Ok((Some(found.endpoint), found.eventstore)),
         None => bail!(running::NotRunning),
     }
 }

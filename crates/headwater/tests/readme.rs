@@ -1,10 +1,12 @@
 //! README.md and the code say the same.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
+use aws_env::scripted::{Reply, Script};
+use blueprint::configuration::Configuration;
 use clap::{CommandFactory, Parser};
-use headwater::Cli;
-use resource::{Family, IamAction, Need};
+use headwater::{Cli, packages::Packages, session::Session};
+use resource::{IamAction, Need};
 
 const README: &str = include_str!("../../../README.md");
 const CONTRIBUTING: &str = include_str!("../../../CONTRIBUTING.md");
@@ -35,18 +37,20 @@ fn every_command_line_that_the_documents_show_is_understood() {
 
 #[test]
 fn the_readme_lists_the_permissions_that_the_families_need() {
-    let all: [&[IamAction]; 7] = [
-        aws_dynamodb::Tables::ACTIONS,
-        aws_dynamodb::Deployments::ACTIONS,
-        aws_sqs::Queues::ACTIONS,
-        aws_iam::Roles::ACTIONS,
-        aws_observability::LogGroups::ACTIONS,
-        aws_lambda::Functions::ACTIONS,
-        aws_lambda::EventSourceMappings::ACTIONS,
-    ];
-    for service in ["dynamodb", "iam", "lambda", "logs", "sqs"] {
+    let file = Path::new("headwater.toml");
+    let environment = Configuration::parse("", file).unwrap().environment("local").unwrap();
+    let sdk = Script::new(|_| Reply::reset()).config();
+    let session = Session { scope: environment.scope(), environment, sdk };
+    let families = session.families(&Packages::not_built());
+    let all: Vec<&IamAction> = families
+        .values()
+        .flat_map(|family| family.actions())
+        .chain(aws_dynamodb::Deployments::ACTIONS)
+        .collect();
+    let services: BTreeSet<&str> = all.iter().filter_map(|action| action.name.split(':').next()).collect();
+    for service in services {
         let names = |wanted: fn(Need) -> bool| {
-            let of = all.iter().flat_map(|actions| actions.iter()).filter(|action| wanted(action.need));
+            let of = all.iter().filter(|action| wanted(action.need));
             let names: BTreeSet<_> =
                 of.filter_map(|action| action.name.strip_prefix(service)?.strip_prefix(':')).collect();
             names.into_iter().collect::<Vec<_>>().join(" ")

@@ -3,13 +3,20 @@
 
 mod auth;
 mod converge;
+mod clients;
 mod destroy;
 mod drift;
+mod eventstore;
 mod interrupted;
 mod ownership;
 mod pipeline;
+mod prod;
 mod program;
+mod relay;
+mod renewal;
+mod replay;
 mod saved_plan;
+mod secrets;
 
 /// A configuration file in which every knob has its default.
 const DEFAULTS: &str = "[environments.local]\n";

@@ -68,7 +68,7 @@ fn typed_members<'a>(
 
 #[tokio::test]
 async fn the_source_documents_message_is_stored_with_its_exact_types() -> Result<()> {
-    let local = Local::start(DEFAULTS).await?;
+    let local = Local::start_ingest(DEFAULTS).await?;
     local.deploy().await?;
     let messages = [message(SEED), message(TYPES)];
     local.send(&messages).await?;
@@ -82,7 +82,7 @@ async fn the_source_documents_message_is_stored_with_its_exact_types() -> Result
 
 #[tokio::test]
 async fn a_thousand_events_are_stored_once_each_and_add_nothing_when_they_come_again() -> Result<()> {
-    let local = Local::start(DEFAULTS).await?;
+    let local = Local::start_ingest(DEFAULTS).await?;
     local.deploy().await?;
     let messages: Vec<_> = load::messages(1_000).collect();
     local.send(&messages).await?;
@@ -104,7 +104,7 @@ async fn a_thousand_events_are_stored_once_each_and_add_nothing_when_they_come_a
 
 #[tokio::test]
 async fn an_id_with_other_content_is_another_event_and_the_conflict_shows() -> Result<()> {
-    let local = Local::start(DEFAULTS).await?;
+    let local = Local::start_ingest(DEFAULTS).await?;
     local.deploy().await?;
     let messages = [message(SEED), message(with("data", json!({ "Name": "Microservice B" }))?)];
     local.send(&messages).await?;
@@ -138,7 +138,7 @@ fn poison() -> Result<Vec<Message>> {
 #[tokio::test]
 async fn poison_goes_to_the_dead_letter_queue_with_its_reason_and_the_rest_of_the_batch_is_stored()
 -> Result<()> {
-    let local = Local::start(DEFAULTS).await?;
+    let local = Local::start_ingest(DEFAULTS).await?;
     local.deploy().await?;
     let (good, poison): (Vec<_>, _) = (load::messages(4).collect(), poison()?);
     let batch: Vec<_> = poison.iter().chain(&good).cloned().collect();
@@ -178,7 +178,7 @@ async fn letters(local: &Local, poison: &[Message]) -> Result<Vec<DeadLetter>> {
 
 #[tokio::test]
 async fn what_a_handler_held_that_was_killed_is_stored_once() -> Result<()> {
-    let local = Local::start(SHORT_TIMEOUT).await?;
+    let local = Local::start_ingest(SHORT_TIMEOUT).await?;
     local.deploy().await?;
     let messages: Vec<_> = load::messages(300).collect();
     let log = local.emulator.log().context("the emulator keeps no log")?.to_owned();
@@ -203,7 +203,7 @@ async fn what_a_handler_held_that_was_killed_is_stored_once() -> Result<()> {
 #[tokio::test]
 async fn one_invocation_stores_hundreds_of_records_each_once_with_poison_and_duplicates_among_them()
 -> Result<()> {
-    let local = Local::start(DEFAULTS).await?;
+    let local = Local::start_ingest(DEFAULTS).await?;
     local.deploy().await?;
     let good: Vec<_> = load::messages(600).collect();
     let poison = message("not an event");
@@ -232,7 +232,7 @@ async fn one_invocation_stores_hundreds_of_records_each_once_with_poison_and_dup
 
 #[tokio::test]
 async fn an_event_that_is_sent_while_nobody_takes_events_is_stored_once_somebody_does() -> Result<()> {
-    let local = Local::start(DEFAULTS).await?;
+    let local = Local::start_ingest(DEFAULTS).await?;
     local.deploy().await?;
     let lambda = aws_sdk_lambda::Client::new(&local.bench.session.sdk);
     let mappings =

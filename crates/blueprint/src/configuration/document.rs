@@ -9,7 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::knob::{Domain, Knob, found, list, nearest};
 use super::name::{EnvironmentName, ProjectName};
 use super::problem::Fault;
-use super::{Declared, Environment, Ingest, Journal, LOCAL, Queue, knobs, rules};
+use super::{
+    Alarms, Backup, Declared, Environment, EventStore, Ingest, Journal, LOCAL, Network, Queue, Relay, knobs,
+    rules,
+};
 
 /// The environments of a document, sorted by name, the local one among them.
 pub(super) fn read(text: &str) -> Result<Vec<Declared>, Vec<Fault>> {
@@ -71,6 +74,12 @@ fn environment(
         journal: section.within("journal", journal),
         queue: section.within("queue", queue),
         ingest: section.within("ingest", ingest),
+        network: section.within("network", network),
+        eventstore: section.within("eventstore", eventstore),
+        backup: section.within("backup", backup),
+        relay: section.within("relay", relay),
+        alarms: section.within("alarms", |section| Alarms { emails: section.get(&knobs::EMAILS) }),
+        local_eventstore: None,
     };
     section.finish();
     // Rules between values mean nothing while a value itself is wrong.
@@ -112,6 +121,49 @@ fn ingest(section: &mut Section<'_, '_>) -> Ingest {
         maximum_concurrency: section.get(&knobs::MAXIMUM_CONCURRENCY),
         log_retention_days: section.get(&knobs::LOG_RETENTION_DAYS),
         log_level: section.get(&knobs::LOG_LEVEL),
+    }
+}
+
+fn network(section: &mut Section<'_, '_>) -> Network {
+    Network {
+        cidr: section.get(&knobs::CIDR).into_owned(),
+        azs: section.get(&knobs::AZS),
+        egress: section.get(&knobs::EGRESS),
+    }
+}
+
+fn eventstore(section: &mut Section<'_, '_>) -> EventStore {
+    EventStore {
+        release: section.get(&knobs::RELEASE),
+        image: section.get(&knobs::IMAGE),
+        tls: section.get(&knobs::TLS),
+        cpu_units: section.get(&knobs::CPU_UNITS),
+        memory_mib: section.get(&knobs::TASK_MEMORY_MIB),
+        admin_cidrs: section.get(&knobs::ADMIN_CIDRS),
+        throughput: section.get(&knobs::THROUGHPUT),
+        execute_command: section.get(&knobs::EXECUTE_COMMAND),
+        log_retention_days: section.get(&knobs::EVENTSTORE_LOG_RETENTION_DAYS),
+    }
+}
+
+fn backup(section: &mut Section<'_, '_>) -> Backup {
+    Backup {
+        mode: section.get(&knobs::MODE),
+        schedule: section.get(&knobs::SCHEDULE).into_owned(),
+        start_window_minutes: section.get(&knobs::START_WINDOW_MINUTES),
+        completion_window_minutes: section.get(&knobs::COMPLETION_WINDOW_MINUTES),
+        delete_after_days: section.get(&knobs::DELETE_AFTER_DAYS),
+    }
+}
+
+fn relay(section: &mut Section<'_, '_>) -> Relay {
+    Relay {
+        memory_mib: section.get(&knobs::RELAY_MEMORY_MIB),
+        timeout_seconds: section.get(&knobs::RELAY_TIMEOUT_SECONDS),
+        batch_size: section.get(&knobs::RELAY_BATCH_SIZE),
+        batching_window_seconds: section.get(&knobs::RELAY_BATCHING_WINDOW_SECONDS),
+        log_retention_days: section.get(&knobs::LOG_RETENTION_DAYS),
+        log_level: section.get(&knobs::RELAY_LOG_LEVEL),
     }
 }
 

@@ -255,6 +255,34 @@ impl<T: Clone> Domain for Text<T> {
     }
 }
 
+/// A list of texts of some shape, each made a value of by `read`.
+pub(super) struct Texts<T> {
+    pub(super) accepts: &'static str,
+    pub(super) read: fn(&str) -> Option<T>,
+    pub(super) show: fn(&T) -> String,
+}
+
+impl<T: Clone> Domain for Texts<T> {
+    type Value = Vec<T>;
+
+    fn read(&self, value: &DeValue<'_>) -> Option<Vec<T>> {
+        value.as_array()?.iter().map(|text| (self.read)(text.get_ref().as_str()?)).collect()
+    }
+
+    fn accepts(&self) -> String {
+        self.accepts.to_owned()
+    }
+
+    fn show(&self, values: &Vec<T>) -> String {
+        let values: Vec<String> = values.iter().map(self.show).collect();
+        format!("[{}]", values.join(", "))
+    }
+
+    fn suggest(&self, value: &DeValue<'_>) -> Option<String> {
+        (self.read)(value.as_str()?).map(|one| self.show(&vec![one]))
+    }
+}
+
 pub(super) const PROJECT_NAME: Text<ProjectName> = Text {
     accepts: ProjectName::ACCEPTS,
     read: ProjectName::new,

@@ -1,9 +1,14 @@
 //! The knobs: the one table that reading, messages and the reference come from.
 
+mod eventstore;
+
 use std::num::NonZeroU16;
 
 use super::knob::{ACCOUNT_ID, Documented, Flag, Knob, Number, NumberOf, OneOf, PROJECT_NAME, REGION, Text};
 use super::name::{AccountId, ProjectName, Region};
+
+pub(super) use eventstore::*;
+pub use eventstore::{BackupMode, Egress, Throughput, TlsMode};
 
 /// A table of the file and the knobs in it. `<name>` stands for any environment's name.
 pub(super) struct Section {
@@ -39,6 +44,37 @@ pub(super) static SECTIONS: &[Section] = &[
             &LOG_LEVEL,
         ],
     },
+    Section { table: "environments.<name>.network", knobs: &[&CIDR, &AZS, &EGRESS] },
+    Section {
+        table: "environments.<name>.eventstore",
+        knobs: &[
+            &RELEASE,
+            &IMAGE,
+            &TLS,
+            &CPU_UNITS,
+            &TASK_MEMORY_MIB,
+            &ADMIN_CIDRS,
+            &THROUGHPUT,
+            &EXECUTE_COMMAND,
+            &EVENTSTORE_LOG_RETENTION_DAYS,
+        ],
+    },
+    Section {
+        table: "environments.<name>.backup",
+        knobs: &[&MODE, &SCHEDULE, &START_WINDOW_MINUTES, &COMPLETION_WINDOW_MINUTES, &DELETE_AFTER_DAYS],
+    },
+    Section {
+        table: "environments.<name>.relay",
+        knobs: &[
+            &RELAY_MEMORY_MIB,
+            &RELAY_TIMEOUT_SECONDS,
+            &RELAY_BATCH_SIZE,
+            &RELAY_BATCHING_WINDOW_SECONDS,
+            &LOG_RETENTION_DAYS,
+            &RELAY_LOG_LEVEL,
+        ],
+    },
+    Section { table: "environments.<name>.alarms", knobs: &[&EMAILS] },
 ];
 
 /// The processor a function runs on.
@@ -62,6 +98,19 @@ pub enum LogLevel {
 }
 
 const DAY: u32 = 24 * 60 * 60;
+
+/// The numbers of days for which CloudWatch keeps a log.
+const LOG_DAYS: &[u16] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+const LOG_LEVELS: &[(&str, LogLevel)] = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
 
 pub(super) static PROJECT: Knob<Text<ProjectName>> = Knob {
     key: "project",
@@ -229,13 +278,7 @@ pub(super) static MAXIMUM_CONCURRENCY: Knob<Number<u16>> = Knob {
 
 pub(super) static LOG_RETENTION_DAYS: Knob<NumberOf> = Knob {
     key: "log_retention_days",
-    takes: NumberOf {
-        numbers: &[
-            1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
-            3288, 3653,
-        ],
-        unit: "days",
-    },
+    takes: NumberOf { numbers: LOG_DAYS, unit: "days" },
     default: 30,
     required: false,
     purpose: "How long CloudWatch keeps the function's log.",
@@ -243,13 +286,7 @@ pub(super) static LOG_RETENTION_DAYS: Knob<NumberOf> = Knob {
 
 pub(super) static LOG_LEVEL: Knob<OneOf<LogLevel>> = Knob {
     key: "log_level",
-    takes: OneOf(&[
-        ("error", LogLevel::Error),
-        ("warn", LogLevel::Warn),
-        ("info", LogLevel::Info),
-        ("debug", LogLevel::Debug),
-        ("trace", LogLevel::Trace),
-    ]),
+    takes: OneOf(LOG_LEVELS),
     default: LogLevel::Info,
     required: false,
     purpose: "The least severe log events that the function writes.",

@@ -89,7 +89,9 @@ mod tests {
         for section in SECTIONS {
             let tables: &[&str] = match section.table {
                 "" => &["environments"],
-                "environments.<name>" => &["journal", "queue", "ingest"],
+                "environments.<name>" => {
+                    &["journal", "queue", "ingest", "network", "eventstore", "backup", "relay", "alarms"]
+                }
                 _ => &[],
             };
             let known: Vec<&str> =

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::Environment;
+use super::{Environment, TlsMode};
 
 /// A rule that an environment breaks. The keys are to blame, the first of them that the file has most of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,16 +32,76 @@ pub(super) fn broken(environment: &Environment) -> Vec<Broken> {
             ),
         }),
         retention_ends_before_the_last_receive(environment),
-        (environment.production && !environment.journal.deletion_protection).then(|| Broken {
+        task_size(environment),
+        (environment.backup.completion_window_minutes < environment.backup.start_window_minutes + 60).then(
+            || Broken {
+                keys: &["backup.completion_window_minutes", "backup.start_window_minutes"],
+                message: "a backup's completion window must be at least an hour longer than its start window"
+                    .to_owned(),
+                help: format!(
+                    "set `completion_window_minutes` to {} or more",
+                    environment.backup.start_window_minutes + 60
+                ),
+            },
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(production(environment))
+    .chain(environment.is_local().then(|| local(environment)).into_iter().flatten())
+    .collect()
+}
+
+/// What people depend on is protected, encrypted and closed.
+fn production(environment: &Environment) -> impl Iterator<Item = Broken> {
+    let Environment { journal, eventstore, .. } = environment;
+    let broken = [
+        (!journal.deletion_protection).then(|| Broken {
             keys: &["journal.deletion_protection"],
             message: "a production environment keeps its deletion protection".to_owned(),
             help: "leave `deletion_protection` out, or set `production = false`".to_owned(),
         }),
-    ]
-    .into_iter()
-    .flatten()
-    .chain(environment.is_local().then(|| local(environment)).into_iter().flatten())
-    .collect()
+        (eventstore.tls == TlsMode::Off).then(|| Broken {
+            keys: &["eventstore.tls"],
+            message: "a production environment's EventStoreDB has TLS and passwords".to_owned(),
+            help: "leave `tls` out, or set `production = false`".to_owned(),
+        }),
+        eventstore.execute_command.then(|| Broken {
+            keys: &["eventstore.execute_command"],
+            message: "nobody opens a shell in a production environment's task".to_owned(),
+            help: "leave `execute_command` out, or set `production = false`".to_owned(),
+        }),
+    ];
+    broken.into_iter().flatten().filter(|_| environment.production)
+}
+
+/// Fargate has only some sizes of memory for each size of processor:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
+fn task_size(environment: &Environment) -> Option<Broken> {
+    let eventstore = &environment.eventstore;
+    let (least, most, step) = match eventstore.cpu_units {
+        512 => (1, 4, 1),
+        1024 => (2, 8, 1),
+        2048 => (4, 16, 1),
+        4096 => (8, 30, 1),
+        8192 => (16, 60, 4),
+        _ => (32, 120, 8),
+    };
+    let memory = eventstore.memory_mib;
+    let fits = memory % 1024 == 0
+        && (least..=most).contains(&(memory / 1024))
+        && (memory / 1024 - least) % step == 0;
+    (!fits).then(|| Broken {
+        keys: &["eventstore.memory_mib", "eventstore.cpu_units"],
+        message: format!("Fargate has no task of {} CPU units with {memory} MiB", eventstore.cpu_units),
+        help: format!(
+            "with {} CPU units `memory_mib` is {} to {} in steps of {}",
+            eventstore.cpu_units,
+            least.max(2) * 1024,
+            most * 1024,
+            step * 1024
+        ),
+    })
 }
 
 /// A message must live until its last receive, else SQS deletes it and its event with it.

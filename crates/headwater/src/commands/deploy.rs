@@ -1,16 +1,24 @@
 //! `deploy` and `destroy`: what was shown and agreed to, under the lease.
 
-use std::{fs, io::Write, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail, ensure};
+use backon::{ConstantBuilder, Retryable};
 use engine::{Mode, Report, Reporter, Settings, StepResult};
-use resource::{Outcome, Plan};
+use journal::ReadOptions;
+use resource::{Action, Outcome, Plan};
 use serde_json::json;
 
 use crate::{
     caller, cli,
-    commands::{Exit, Run},
-    progress::Progress,
+    commands::{Exit, Run, replay},
+    progress::{Progress, Spinner},
     terminal::{self, BAD, FAINT, GOOD, STRONG, WARNING, counted, duration, paint},
     workbench::Workbench,
 };
@@ -68,7 +76,9 @@ async fn agrees_by_name(args: &cli::Destroy, run: &Run) -> Result<bool> {
     let given = match &args.confirm {
         Some(given) => given.clone(),
         None if !run.json && terminal::is_interactive() => {
-            let warning = format!("This deletes the journal, the queues and every event in them, of {name}.");
+            let warning = format!(
+                "This deletes the journal, the queues and EventStoreDB's data with every event in them, of {name}."
+            );
             terminal::say(format!("\n{}", paint(BAD, warning)));
             let answer = terminal::ask("Type the environment's name to go on:");
             run.until_stopped(async { Ok(answer.await?) }).await?
@@ -123,10 +133,36 @@ pub async fn apply(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) ->
         print(&mut out, &report, begun)?;
     }
     Ok(match report.outcome {
+        Outcome::Succeeded if begins_to_relay(&report) => catch_up(bench, run).await?,
         Outcome::Succeeded => Exit::Done,
         Outcome::Interrupted => Exit::Interrupted,
         Outcome::Running | Outcome::Failed => Exit::Failed,
     })
+}
+
+/// Whether the run made the mapping that feeds the relay: what the journal's stream had forgotten before, it never sees.
+fn begins_to_relay(report: &Report) -> bool {
+    report.steps.iter().any(|step| {
+        let made = matches!(step.step.action, Action::Create | Action::Replace);
+        step.step.key.as_str() == blueprint::RELAY_MAPPING && made && matches!(step.result, StepResult::Done)
+    })
+}
+
+/// Replays the journal. EventStoreDB may need a moment to answer, after its task was found healthy.
+async fn catch_up(bench: &Workbench, run: &Run) -> Result<Exit> {
+    let spinner = Spinner::new("replaying the journal to EventStoreDB");
+    let patience = ConstantBuilder::default().with_delay(Duration::from_secs(2)).with_max_times(10);
+    let everything = ReadOptions::default();
+    let replay = || replay::replay(&bench.session, &everything, |so_far| spinner.say(&so_far.line()));
+    let replayed = run.until_stopped(replay.retry(patience)).await;
+    drop(spinner);
+    let replayed = replayed.context(
+        "all is deployed, but the journal could not be replayed to EventStoreDB; `replay` does it when it is well",
+    )?;
+    if !run.json && replayed.missing > 0 {
+        writeln!(terminal::out(), "Replayed the journal: {}.", replayed.line())?;
+    }
+    Ok(if replayed.rejected.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 /// Applies `approved`, with progress on standard error.

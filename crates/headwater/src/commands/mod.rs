@@ -7,6 +7,7 @@ pub mod history;
 pub mod plan;
 pub mod query;
 pub mod redrive;
+pub mod replay;
 pub mod send;
 pub mod settings;
 pub mod status;
@@ -117,6 +118,7 @@ pub async fn dispatch(cli: Cli, stop: CancellationToken) -> Result<Exit> {
         Command::Query(args) => run.until_stopped(query::run(&args, &run)).await,
         Command::Tail(args) => run.until_stopped(tail::run(&args, &run)).await,
         Command::Redrive(args) => run.until_stopped(redrive::run(&args, &run)).await,
+        Command::Replay(args) => run.until_stopped(replay::run(&args, &run)).await,
         Command::Plan(args) => run.until_stopped(plan::run(&args, &run)).await,
         Command::Deploy(args) => deploy::run(&args, &run).await,
         Command::Destroy(args) => deploy::destroy(&args, &run).await,

@@ -21,13 +21,10 @@ use crate::{
 /// # Errors
 /// A time is none, the table is not there, or an item in it is no event.
 pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
-    let now = OffsetDateTime::now_utc();
-    let when = |text: &Option<String>| text.as_deref().map(|text| instant(text, now)).transpose();
     let options = ReadOptions {
-        since: when(&args.since)?,
-        until: when(&args.until)?,
         direction: if args.newest { Direction::Backwards } else { Direction::Forwards },
         limit: usize::try_from(args.limit).ok(),
+        ..window(args.since.as_deref(), args.until.as_deref())?
     };
     let session = Session::open(&run.target).await?;
     let journal = journal(&session);
@@ -46,6 +43,16 @@ pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
         summary(&mut out, args, &found)?;
     }
     Ok(Exit::Done)
+}
+
+/// The events between two times, as people give them.
+///
+/// # Errors
+/// One is no time.
+pub fn window(since: Option<&str>, until: Option<&str>) -> Result<ReadOptions> {
+    let now = OffsetDateTime::now_utc();
+    let when = |text: Option<&str>| text.map(|text| instant(text, now)).transpose();
+    Ok(ReadOptions { since: when(since)?, until: when(until)?, ..ReadOptions::default() })
 }
 
 /// The environment's journal.

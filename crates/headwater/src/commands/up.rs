@@ -29,7 +29,8 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
         }
         return Ok(if run.stop.is_cancelled() { Exit::Interrupted } else { Exit::Failed });
     }
-    let _announcement = running::announce(local.emulator.endpoint())
+    local.task.follow(&local.bench).await?;
+    let _announcement = running::announce(local.emulator.endpoint(), local.task.address().into())
         .context("cannot tell the other commands where local AWS is")?;
     print(run, &local).await?;
     tokio::select! {
@@ -38,6 +39,7 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
             Ok(Exit::Done)
         }
         died = local.emulator.died() => Err(died.into()),
+        never = local.task.keep_following(&local.bench) => match never {},
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) async fn change(local: &Local) -> Result<Changed> {
         },
         tracing_mode: TracingMode::Active,
         reserved_concurrent_executions: Some(3),
+        // The ingest function is in no network; that of the relay is changed with the other families.
+        vpc_config: None,
     };
     client
         .update_function_configuration()

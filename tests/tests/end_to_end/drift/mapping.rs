@@ -24,8 +24,7 @@ pub(super) async fn change(local: &Local) -> Result<Changed> {
         .code(FunctionCode::builder().zip_file(Blob::new(EMPTY_ZIP)).build())
         .send()
         .await?;
-    let mappings = client.list_event_source_mappings().send().await?.event_source_mappings;
-    let uuid = mappings.and_then(|mut mappings| mappings.pop()?.uuid).context("there is no mapping")?;
+    let uuid = local.id("ingest/event-source-mapping").await?;
     client
         .update_event_source_mapping()
         .uuid(uuid)
@@ -49,6 +48,8 @@ pub(super) async fn change(local: &Local) -> Result<Changed> {
         function_response_types: BTreeSet::new(),
         filter_patterns: BTreeSet::from([PATTERN.to_owned()]),
         enabled: false,
+        // A queue has none; those of the relay's mapping are changed with the other families.
+        stream: None,
     };
     let fixed = &[("eventSourceArn", "Lambda has no call that turns a mapping to another source")];
     Changed::new("ingest/event-source-mapping", spec, fixed)

@@ -13,15 +13,17 @@ use engine::Mode;
 use event::{Event, dead_letter::Message};
 use futures::{StreamExt, TryStreamExt, stream};
 use journal::{Journal, ReadOptions};
-use resource::Outcome;
+use resource::{Kind, Outcome};
+use serde_json::Value;
 
 use super::report::Report;
 use crate::{
-    commands::{Run, deploy, query, redrive, send},
+    commands::{Run, deploy, query, redrive, replay, send},
     load,
     local::Local,
     progress::Silent,
     queue::Queue,
+    streams::{Recorded, Streams},
     terminal::counted,
 };
 
@@ -77,8 +79,10 @@ impl Proof {
         let many = format!("{} are in the journal, each once", counted(MANY, "event"));
         report.check("deploy makes all that the blueprint names", self.deploys()).await?;
         report.check("the source document's message is in the table", self.stores_the_seed()).await?;
+        report.check("and in its stream of EventStoreDB", self.relays_the_seed()).await?;
         report.check("data keeps its types: 0, false, null, nested, 38 digits", self.keeps_types()).await?;
         report.check(&many, self.stores_many()).await?;
+        report.check("and in EventStoreDB, each once, in its request's stream", self.relays_many()).await?;
         report.check("events that are sent again add nothing", self.folds_duplicates()).await?;
         report
             .check("a poison message is in the dead-letter queue with its reason", self.rejects_poison())
@@ -88,7 +92,10 @@ impl Proof {
         report
             .check("drift names a change from outside, and deploy repairs it", self.repairs_drift())
             .await?;
-        report.check("destroy keeps the journal and the queues", self.destroys_stateless()).await?;
+        report
+            .check("replay rebuilds an EventStoreDB that has lost its data", self.rebuilds_eventstore())
+            .await?;
+        report.check("destroy keeps what holds events or secrets", self.destroys_stateless()).await?;
         report
             .check("what was sent meanwhile is stored after the next deploy", self.survives_destroy())
             .await?;
@@ -111,6 +118,39 @@ impl Proof {
             "Data is no map with the string Name: {item:?}"
         );
         Ok(format!("{} {}", stored[0].event_type(), stored[0].id()))
+    }
+
+    async fn relays_the_seed(&self) -> Result<String> {
+        let sent = Event::from_json(SEED)?;
+        let stream = format!("request-{SEED_REQUEST}");
+        let recorded = self.wait_for_stream(&stream, 1).await?.remove(0);
+        let is = (recorded.id.as_str(), recorded.event_type.as_str(), &recorded.data);
+        let data = Value::Object(sent.data().clone());
+        ensure!(
+            is == (sent.id(), sent.event_type(), &data),
+            "what is there is not what was sent: {recorded:?}"
+        );
+        let correlation = &recorded.metadata["$correlationId"];
+        ensure!(correlation == SEED_REQUEST, "its $correlationId is {correlation}");
+        Ok(format!("{stream}, $correlationId and all"))
+    }
+
+    async fn relays_many(&self) -> Result<String> {
+        let begun = Instant::now();
+        let streams = self.wait_for_relayed(&self.sent).await?;
+        let rate = (MANY as f64 / begun.elapsed().as_secs_f64().max(0.001)) as u64;
+        Ok(format!("{}, {} a second behind", counted(streams as u64, "stream"), counted(rate, "event")))
+    }
+
+    async fn rebuilds_eventstore(&self) -> Result<String> {
+        self.local.task.lose_data().await?;
+        self.local.task.follow(&self.local.bench).await?;
+        let replayed = replay::replay(&self.local.bench.session, &ReadOptions::default(), |_| ()).await?;
+        ensure!(replayed.rejected.is_empty(), "{} events were rejected", replayed.rejected.len());
+        self.wait_for_relayed(&self.sent).await?;
+        let again = replay::replay(&self.local.bench.session, &ReadOptions::default(), |_| ()).await?;
+        ensure!(again.missing == 0, "a second replay appended {} events", again.missing);
+        Ok(format!("{} were missing, then none", counted(replayed.missing as u64, "event")))
     }
 
     async fn keeps_types(&self) -> Result<String> {
@@ -197,8 +237,10 @@ impl Proof {
     async fn destroys_stateless(&self) -> Result<String> {
         let deleted = self.apply(Mode::Destroy { include_stateful: false }).await?;
         let left: Vec<_> = self.keys_left().await?;
-        let retained: Vec<_> = self.local.bench.graph.nodes().filter(|node| node.retained).collect();
-        ensure!(left.len() == retained.len(), "left are {}", left.join(", "));
+        let bench = &self.local.bench;
+        let is_shared = |kind: &Kind| bench.families.get(kind).is_some_and(|family| family.is_shared());
+        let retained = bench.graph.nodes().filter(|node| node.retained && !is_shared(&node.kind)).count();
+        ensure!(left.len() == retained, "left are {}", left.join(", "));
         self.wait_for_events(&self.sent).await?;
         Ok(format!("{} deleted, {} kept", counted(deleted as u64, "resource"), left.len()))
     }
@@ -208,6 +250,7 @@ impl Proof {
         self.send(&more).await?;
         self.apply(Mode::Deploy).await?;
         self.wait_for_events(&more).await?;
+        self.wait_for_relayed(&more).await?;
         Ok("10 events waited in the queue".to_owned())
     }
 
@@ -218,8 +261,12 @@ impl Proof {
         Ok(format!("{} deleted", counted(deleted as u64, "resource")))
     }
 
+    /// What is there of ours alone.
     async fn keys_left(&self) -> Result<Vec<String>> {
-        Ok(self.local.bench.survey().await?.ours().map(|(_, key, _)| key.to_string()).collect())
+        let bench = &self.local.bench;
+        let is_shared = |kind: &Kind| bench.families.get(kind).is_some_and(|family| family.is_shared());
+        let survey = bench.survey().await?;
+        Ok(survey.ours().filter(|(kind, ..)| !is_shared(kind)).map(|(_, key, _)| key.to_string()).collect())
     }
 
     /// Plans and applies; the number of steps.
@@ -231,6 +278,7 @@ impl Proof {
             bail!("{}: {}", step.key, deploy::chain(error));
         }
         ensure!(report.outcome == Outcome::Succeeded, "the run ended as {:?}", report.outcome);
+        self.local.task.follow(&self.local.bench).await?;
         Ok(report.steps.len())
     }
 
@@ -270,13 +318,48 @@ impl Proof {
         Ok(events)
     }
 
+    async fn wait_for_stream(&self, stream: &str, count: usize) -> Result<Vec<Recorded>> {
+        let streams = self.local.task.streams(&self.local.bench).await?;
+        self.wait_in(&streams, stream, count).await
+    }
+
+    async fn wait_in(&self, streams: &Streams, stream: &str, count: usize) -> Result<Vec<Recorded>> {
+        let found = until(|| async {
+            let events = streams.read(stream).await?;
+            Ok((events.len() >= count).then_some(events))
+        });
+        let events = found.await.with_context(|| format!("stream {stream} has not {count} events"))?;
+        ensure!(events.len() == count, "stream {stream} has {} events, not {count}", events.len());
+        Ok(events)
+    }
+
+    /// Waits until EventStoreDB has the requests of these messages as the journal has them, event by event; how many.
+    async fn wait_for_relayed(&self, messages: &[Message]) -> Result<usize> {
+        let streams = self.local.task.streams(&self.local.bench).await?;
+        let requests = requests(messages)?;
+        let (streams, journal) = (&streams, &self.journal);
+        let compared = requests.keys().map(|request| async move {
+            let stored: Vec<Event> =
+                journal.by_request(request, &ReadOptions::default()).try_collect().await?;
+            let relayed = self.wait_in(streams, &format!("request-{request}"), stored.len()).await?;
+            for event in stored {
+                let key = event.key().to_string();
+                let found = relayed.iter().find(|recorded| recorded.metadata["eventKey"] == *key);
+                let found =
+                    found.with_context(|| format!("{key} is not in the stream of request {request}"))?;
+                let same = found.event_type == event.event_type()
+                    && found.data == Value::Object(event.data().clone());
+                ensure!(same, "{key} is another event in the stream of request {request}");
+            }
+            Ok::<_, anyhow::Error>(())
+        });
+        stream::iter(compared).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        Ok(requests.len())
+    }
+
     /// Waits until the events of these messages are stored, and none besides them in their requests, each once.
     async fn wait_for_events(&self, messages: &[Message]) -> Result<()> {
-        let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for message in messages {
-            let event = Event::from_json(&message.body)?;
-            wanted.entry(event.request_id().to_owned()).or_default().insert(event.id().to_owned());
-        }
+        let wanted = requests(messages)?;
         let waits = wanted.iter().map(|(request, ids)| async move {
             let events = self.wait_for_request(request, ids.len()).await?;
             let stored: BTreeSet<_> = events.iter().map(|event| event.id().to_owned()).collect();
@@ -285,6 +368,16 @@ impl Proof {
         });
         stream::iter(waits).buffer_unordered(AT_ONCE).try_collect().await
     }
+}
+
+/// The messages' ids by their requests.
+fn requests(messages: &[Message]) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let mut requests: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for message in messages {
+        let event = Event::from_json(&message.body)?;
+        requests.entry(event.request_id().to_owned()).or_default().insert(event.id().to_owned());
+    }
+    Ok(requests)
 }
 
 fn message(body: &str) -> Message {
