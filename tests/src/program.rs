@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
     sync::OnceCell,
 };
@@ -94,10 +94,17 @@ impl Started {
     /// # Errors
     /// It cannot be waited for.
     pub async fn end(mut self) -> Result<Ended> {
-        while self.next_line().await?.is_some() {}
-        let output = self.child.wait_with_output().await?;
-        let stdout = String::from_utf8(output.stdout)?;
-        Ok(Ended { code: output.status.code(), stdout, stderr: self.said })
+        let mut out = self.child.stdout.take().context("the program has no standard output")?;
+        let mut stdout = String::new();
+        // Both at once: it waits where one of them is full.
+        let read = out.read_to_string(&mut stdout);
+        let said = async {
+            while self.next_line().await?.is_some() {}
+            anyhow::Ok(())
+        };
+        tokio::try_join!(async { Ok(read.await?) }, said)?;
+        let code = self.child.wait().await?.code();
+        Ok(Ended { code, stdout, stderr: self.said })
     }
 }
 

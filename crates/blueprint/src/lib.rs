@@ -105,8 +105,8 @@ fn notes(environment: &Environment) -> impl Iterator<Item = String> {
                 .to_owned()
         }),
         (*tls == TlsMode::Ephemeral).then(|| {
-            "EventStoreDB's certificate is made by each task, so clients cannot verify it: traffic is encrypted, the \
-             server not authenticated."
+            "EventStoreDB's certificate is made by each task, so clients cannot verify it: traffic is encrypted, but \
+             events and password go to whoever answers."
                 .to_owned()
         }),
         (*tls == TlsMode::Off).then(|| {

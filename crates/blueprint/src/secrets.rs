@@ -9,7 +9,8 @@ use crate::Error;
 use crate::configuration::{Environment, TlsMode};
 use crate::stack::node;
 
-/// The certificate lives a little longer than the browsers' limit would be, were it for a browser; deploys renew it.
+/// A deploy renews it, so it is to outlive the longest time between two deploys. A browser, as for the Admin UI, takes no
+/// certificate of more than 398 days.
 const VALID_DAYS: u32 = 365;
 const RENEW_WHEN_DAYS_LEFT: u32 = 30;
 /// 190 bits of letters and digits.

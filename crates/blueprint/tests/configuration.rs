@@ -35,6 +35,16 @@ macro_rules! messages {
 }
 
 messages! {
+    everybody_as_admin: in_dev("[environments.dev.eventstore]\nadmin_cidrs = [\"0.0.0.0/0\"]");
+    an_address_that_is_no_network: in_dev("[environments.dev.eventstore]\nadmin_cidrs = [\"203.0.113.7\"]");
+    a_network_of_public_addresses: in_dev("[environments.dev.network]\ncidr = \"8.8.0.0/16\"");
+    a_line_that_is_unknown: in_dev("[environments.dev.eventstore]\nrelease = \"26\"");
+    a_task_that_fargate_does_not_have: in_dev("[environments.dev.eventstore]\ncpu_units = 1024\nmemory_mib = 9000");
+    no_tls_in_production: in_dev("production = true\n[environments.dev.eventstore]\ntls = \"off\"");
+    a_shell_in_production: in_dev("production = true\n[environments.dev.eventstore]\nexecute_command = true");
+    a_completion_window_that_is_too_short: in_dev("[environments.dev.backup]\nstart_window_minutes = 120");
+    a_schedule_that_is_none: in_dev("[environments.dev.backup]\nschedule = \"daily\"");
+    an_address_that_is_no_email: in_dev("[environments.dev.alarms]\nemails = [\"ops\"]");
     unknown_key_at_the_top: message("projekt = \"headwater\"");
     unknown_table: message("[environment.dev]");
     unknown_key_near_another: in_dev("[environments.dev.journal]\nindex_shard = 4");
@@ -155,6 +165,34 @@ fn every_value_of_a_file_arrives_in_its_field() {
         maximum_concurrency = 3
         log_retention_days = 14
         log_level = "trace"
+        [environments.qa.network]
+        cidr = "10.4.0.0/20"
+        azs = 3
+        egress = "nat"
+        [environments.qa.eventstore]
+        release = "23.10"
+        image = "registry.example.com/eventstore:23.10.1"
+        tls = "ephemeral"
+        cpu_units = 2048
+        memory_mib = 8192
+        admin_cidrs = ["203.0.113.7/32", "2001:db8::/32"]
+        throughput = "bursting"
+        log_retention_days = 7
+        [environments.qa.backup]
+        mode = "automatic"
+        schedule = "rate(12 hours)"
+        start_window_minutes = 90
+        completion_window_minutes = 180
+        delete_after_days = 14
+        [environments.qa.relay]
+        memory_mib = 512
+        timeout_seconds = 90
+        batch_size = 500
+        batching_window_seconds = 1
+        log_retention_days = 60
+        log_level = "debug"
+        [environments.qa.alarms]
+        emails = ["ops@example.com"]
     "#;
     let qa = parse(text).unwrap().environment("qa").unwrap();
     assert_eq!((qa.ingest.architecture, qa.ingest.log_level), (Architecture::X86_64, LogLevel::Trace));

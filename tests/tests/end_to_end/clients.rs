@@ -11,8 +11,7 @@ use crate::DEFAULTS;
 /// The stack `billing`: a security group, and the way from it to EventStoreDB.
 fn billing(scope: &Scope) -> Result<Vec<Node>> {
     let group = SecurityGroup::new(scope, &Key::new("billing", "security-group")?, "billing");
-    let server =
-        SecurityGroup::new(scope, &Key::new(blueprint::EVENTSTORE, "security-group")?, "eventstore");
+    let server = SecurityGroup::new(scope, &Key::new(blueprint::EVENTSTORE, "security-group")?, "eventstore");
     let vpc = Vpc::new(&Key::new(Key::STATEFUL, "vpc")?);
     let spec = SecurityGroupSpec::new(vpc.id(), "Bills what was asked for.");
     let mut nodes = vec![node::<SecurityGroups>(group.key(), Some(group.name()), &spec)?];
@@ -28,7 +27,8 @@ async fn another_client_of_eventstoredb_changes_nothing_in_eventstoredbs_own_sta
     local.deploy().await?;
     let blueprint = local.bench.graph.clone();
     let client = billing(&blueprint.scope)?;
-    let keys: Vec<_> = client.iter().map(|node| node.key.to_string()).collect();
+    let mut keys: Vec<_> = client.iter().map(|node| node.key.to_string()).collect();
+    keys.sort();
     local.redraw(|nodes| nodes.extend(client))?;
 
     let plan = local.plan().await?;

@@ -73,7 +73,11 @@ async fn every_field_that_is_changed_from_outside_is_named_by_the_plan_and_repai
         assert_eq!(named, &all - &fixed, "the plan does not name every field of {key}");
         assert_eq!(step.action, changed.action, "{key}");
     }
-    assert_eq!(plan.steps.len(), changes.len());
+    // The table lost its stream, and the one that it gets has another ARN.
+    let besides: Vec<_> = plan.steps.iter().map(|step| step.key.as_str()).collect();
+    let besides: Vec<_> =
+        besides.into_iter().filter(|key| changes.iter().all(|changed| changed.key != *key)).collect();
+    assert_eq!(besides, [blueprint::RELAY_MAPPING]);
 
     local.deploy().await?;
     let plan = local.plan().await?;
@@ -85,8 +89,8 @@ async fn every_field_that_is_changed_from_outside_is_named_by_the_plan_and_repai
 type Touched = (&'static str, &'static [&'static str]);
 
 #[tokio::test]
-async fn a_change_from_outside_of_any_other_family_is_named_by_the_plan_and_repaired_by_a_deploy() -> Result<()>
-{
+async fn a_change_from_outside_of_any_other_family_is_named_by_the_plan_and_repaired_by_a_deploy()
+-> Result<()> {
     let local = Local::start(DEFAULTS).await?;
     local.deploy().await?;
     let touched: Vec<Touched> = [

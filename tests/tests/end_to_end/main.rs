@@ -2,8 +2,8 @@
 #![allow(missing_docs, reason = "tests say what they show by their names")]
 
 mod auth;
-mod converge;
 mod clients;
+mod converge;
 mod destroy;
 mod drift;
 mod eventstore;

@@ -75,7 +75,8 @@ async fn an_eventstoredb_that_lost_its_data_is_rebuilt_from_the_journal_and_a_se
 }
 
 #[tokio::test]
-async fn events_that_the_journals_stream_has_forgotten_before_the_relay_was_there_are_replayed() -> Result<()> {
+async fn events_that_the_journals_stream_has_forgotten_before_the_relay_was_there_are_replayed() -> Result<()>
+{
     let mut local = Local::start(DEFAULTS).await?;
     let whole = Arc::new(local.bench.graph.clone());
     local.keep_only(|key| !["relay", "alarms"].contains(&key.stack()))?;

@@ -165,7 +165,7 @@ pub(super) static PRODUCTION: Knob<Flag> = Knob {
     takes: Flag,
     default: false,
     required: false,
-    purpose: "Whether people depend on it. Then the journal's deletion protection cannot be off.",
+    purpose: "Whether people depend on it. Then deletion protection and TLS cannot be off, nor ECS Exec on.",
 };
 
 pub(super) static LEASE_SECONDS: Knob<Number<u16>> = Knob {

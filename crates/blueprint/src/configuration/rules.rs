@@ -88,9 +88,9 @@ fn task_size(environment: &Environment) -> Option<Broken> {
         _ => (32, 120, 8),
     };
     let memory = eventstore.memory_mib;
-    let fits = memory % 1024 == 0
+    let fits = memory.is_multiple_of(1024)
         && (least..=most).contains(&(memory / 1024))
-        && (memory / 1024 - least) % step == 0;
+        && (memory / 1024 - least).is_multiple_of(step);
     (!fits).then(|| Broken {
         keys: &["eventstore.memory_mib", "eventstore.cpu_units"],
         message: format!("Fargate has no task of {} CPU units with {memory} MiB", eventstore.cpu_units),

@@ -133,7 +133,9 @@ pub async fn apply(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) ->
         print(&mut out, &report, begun)?;
     }
     Ok(match report.outcome {
-        Outcome::Succeeded if begins_to_relay(&report) => catch_up(bench, run).await?,
+        Outcome::Succeeded if begins_to_relay(&report) && has_eventstore(bench) => {
+            catch_up(bench, run).await?
+        }
         Outcome::Succeeded => Exit::Done,
         Outcome::Interrupted => Exit::Interrupted,
         Outcome::Running | Outcome::Failed => Exit::Failed,
@@ -146,6 +148,12 @@ fn begins_to_relay(report: &Report) -> bool {
         let made = matches!(step.step.action, Action::Create | Action::Replace);
         step.step.key.as_str() == blueprint::RELAY_MAPPING && made && matches!(step.result, StepResult::Done)
     })
+}
+
+/// Whether EventStoreDB can be there: on an emulator, only where somebody runs it in the task's place.
+fn has_eventstore(bench: &Workbench) -> bool {
+    let environment = &bench.session.environment;
+    !environment.is_local() || environment.local_eventstore.is_some()
 }
 
 /// Replays the journal. EventStoreDB may need a moment to answer, after its task was found healthy.

@@ -40,18 +40,19 @@ pub async fn run(run: &Run) -> Result<Exit> {
 
 async fn look(bench: &Workbench) -> Result<Status> {
     let store = bench.deployments();
-    let (survey, lease, last, waiting, dead) = futures::try_join!(
+    let (survey, lease, last, waiting, dead, failures) = futures::try_join!(
         bench.survey(),
         async { Ok(store.lease().await?) },
         async { Ok(store.history(1).await?.into_iter().next()) },
         depth(bench, blueprint::EVENT_QUEUE),
         depth(bench, blueprint::DEAD_LETTER_QUEUE),
+        depth(bench, blueprint::RELAY_FAILURE_QUEUE),
     )?;
     let observed = |node: &Node| bench.observed(&survey, &node.key).cloned();
     Ok(Status {
         outputs: outputs(bench, &survey),
         resources: bench.graph.nodes().map(|node| (node.clone(), observed(node))).collect(),
-        queues: vec![("queue", waiting), ("dead-letter queue", dead)],
+        queues: vec![("queue", waiting), ("dead-letter queue", dead), ("relay's failure queue", failures)],
         lease,
         last,
     })
@@ -66,7 +67,17 @@ pub fn outputs(bench: &Workbench, survey: &engine::Survey) -> Vec<(&'static str,
             None => observed.name.clone(),
         }
     };
-    blueprint::OUTPUTS.iter().map(|output| (output.title, value(output))).collect()
+    let outputs = blueprint::OUTPUTS.iter().map(|output| (output.title, value(output)));
+    outputs.chain([("EventStoreDB's address", eventstore(bench, survey))]).collect()
+}
+
+/// What clients of EventStoreDB connect to: a name in the VPC, or the stand-in on this machine.
+fn eventstore(bench: &Workbench, survey: &engine::Survey) -> Option<String> {
+    bench.observed(survey, &"eventstore/service".parse().ok()?)?;
+    match bench.session.environment.local_eventstore {
+        Some(address) => Some(address.to_string()),
+        None => Some(format!("{}:2113", blueprint::host_name(&bench.session.scope).ok()?)),
+    }
 }
 
 /// None where the queue is not there yet.
@@ -132,7 +143,7 @@ fn fill(title: &str, depth: Option<&Depth>) -> Vec<String> {
     let text = match depth {
         None => paint(FAINT, "not there"),
         Some(Depth { waiting, in_flight }) => {
-            let style = if title.starts_with("dead") && *waiting > 0 { WARNING } else { GOOD };
+            let style = if title != "queue" && *waiting > 0 { WARNING } else { GOOD };
             format!("{} waiting, {in_flight} in flight", paint(style, waiting))
         }
     };

@@ -25,7 +25,8 @@ pub(super) async fn change(local: &Local) -> Result<Vec<Touched>> {
         .alarm_actions(arn(local, "sns", "elsewhere"))
         .send()
         .await?;
-    let body = r#"{"widgets":[{"type":"text","x":0,"y":0,"width":6,"height":6,"properties":{"markdown":"x"}}]}"#;
+    let body =
+        r#"{"widgets":[{"type":"text","x":0,"y":0,"width":6,"height":6,"properties":{"markdown":"x"}}]}"#;
     let dashboard = local.id("alarms/dashboard").await?;
     let name = dashboard.rsplit('/').next().unwrap_or(&dashboard);
     cloudwatch.put_dashboard().dashboard_name(name).dashboard_body(body).send().await?;

@@ -40,11 +40,7 @@ pub(super) async fn change(local: &Local) -> Result<Vec<Touched>> {
     let update = SecurityGroupRuleUpdate::builder()
         .security_group_rule_id(local.id("relay/relay-to-eventstore-2113-ingress").await?)
         .security_group_rule(described.build());
-    ec2.modify_security_group_rules()
-        .group_id(&server)
-        .security_group_rules(update.build())
-        .send()
-        .await?;
+    ec2.modify_security_group_rules().group_id(&server).security_group_rules(update.build()).send().await?;
     let rule = local.id("eventstore/eventstore-to-file-system-2049-egress").await?;
     ec2.revoke_security_group_egress().group_id(server).security_group_rule_ids(rule).send().await?;
     Ok(vec![

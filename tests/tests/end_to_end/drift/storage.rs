@@ -12,11 +12,7 @@ pub(super) async fn change(local: &Local) -> Result<Vec<Touched>> {
     let id = local.id("stateful/file-system").await?;
     let update = efs.update_file_system().file_system_id(&id).throughput_mode(ThroughputMode::Bursting);
     update.send().await?;
-    efs.put_lifecycle_configuration()
-        .file_system_id(&id)
-        .set_lifecycle_policies(Some(vec![]))
-        .send()
-        .await?;
+    efs.put_lifecycle_configuration().file_system_id(&id).set_lifecycle_policies(Some(vec![])).send().await?;
     let daily = BackupPolicy::builder().status(Status::Enabled).build()?;
     efs.put_backup_policy().file_system_id(&id).backup_policy(daily).send().await?;
     efs.delete_file_system_policy().file_system_id(&id).send().await?;
