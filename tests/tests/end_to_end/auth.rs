@@ -1,10 +1,10 @@
-//! The function with the role that we gave it and nothing else: the emulator evaluates IAM's policies here.
+//! The functions with the roles that we gave them and nothing else: the emulator evaluates IAM's policies here.
 
 use anyhow::{Context, Result};
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_env::SdkConfig;
 use aws_iam::{Role, RoleSpec, Roles};
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::{error::ProvideErrorMetadata, types::AttributeValue};
 use aws_sqs::Queues;
 use end_to_end::Local;
 use event::dead_letter::DeadLetter;
@@ -17,7 +17,7 @@ use crate::{DEFAULTS, message};
 const SEND: &str = "sqs:SendMessage";
 
 #[tokio::test]
-async fn the_functions_role_lets_it_do_its_work_and_nothing_beyond() -> Result<()> {
+async fn the_ingest_functions_role_lets_it_do_its_work_and_nothing_beyond() -> Result<()> {
     let mut local = Local::start_with_auth(DEFAULTS).await?;
     let blueprint = fit_to_emulator(&mut local)?;
     local.deploy().await?;
@@ -30,7 +30,7 @@ async fn the_functions_role_lets_it_do_its_work_and_nothing_beyond() -> Result<(
     let letter = DeadLetter::from_message(&dead[0].message)?.context("the dead letter has no reason")?;
     assert_eq!(letter.original, poison);
 
-    let function = as_function(&local).await?;
+    let function = as_function(&local, blueprint::INGEST).await?;
     let (dynamodb, sqs) = (aws_sdk_dynamodb::Client::new(&function), aws_sdk_sqs::Client::new(&function));
     let table = local.journal().table().to_owned();
     let scan = dynamodb.scan().table_name(&table).send().await.err().context("it may scan the journal")?;
@@ -52,6 +52,40 @@ async fn the_functions_role_lets_it_do_its_work_and_nothing_beyond() -> Result<(
     let denied = local.deploy().await.err().context("a queue can be had without TLS")?;
     assert!(denied.to_string().contains("was denied"), "{denied:#}");
     assert!(dead.send(&[poison]).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_relay_functions_role_lets_it_do_its_work_and_nothing_beyond() -> Result<()> {
+    let mut local = Local::start_with_auth(DEFAULTS).await?;
+    fit_to_emulator(&mut local)?;
+    local.deploy().await?;
+    let messages: Vec<_> = load::messages(10).collect();
+    local.send(&messages).await?;
+    local.expect_stored(&messages).await?;
+    local.expect_relayed().await?;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let put = aws_sdk_dynamodb::Client::new(&local.bench.session.sdk).put_item();
+    let put = put.table_name(local.journal().table()).item("RequestId", text("somebody's"));
+    put.item("EventKey", text("1")).send().await?;
+    local.expect_failed(1).await?;
+
+    let relay = as_function(&local, blueprint::RELAY).await?;
+    let secrets = aws_sdk_secretsmanager::Client::new(&relay);
+    for (secret, is_allowed) in [
+        ("stateful/eventstore-admin-password", true),
+        ("stateful/eventstore-trust", true),
+        ("stateful/eventstore-ops-password", false),
+        ("stateful/eventstore-certificate", false),
+    ] {
+        let read = secrets.get_secret_value().secret_id(local.id(secret).await?).send().await;
+        assert_eq!(read.is_ok(), is_allowed, "{secret}");
+    }
+    let scan = aws_sdk_dynamodb::Client::new(&relay).scan().table_name(local.journal().table());
+    assert!(scan.send().await.is_err(), "it may scan the journal");
+    let queue = local.queue().await?;
+    let send = aws_sdk_sqs::Client::new(&relay).send_message().queue_url(queue.url()).message_body("x");
+    assert!(send.send().await.is_err(), "it may send to the event queue");
     Ok(())
 }
 
@@ -80,11 +114,11 @@ fn fit_to_emulator(local: &mut Local) -> Result<Graph> {
     Ok(graph)
 }
 
-/// The SDK's configuration with the function's own rights. Only Lambda may assume the role, so that the account is let
+/// The SDK's configuration with a function's own rights. Only Lambda may assume the role, so that the account is let
 /// in first; what the role may do stays as it is.
-async fn as_function(local: &Local) -> Result<SdkConfig> {
+async fn as_function(local: &Local, function: &str) -> Result<SdkConfig> {
     let (sdk, scope) = (&local.bench.session.sdk, &local.bench.session.scope);
-    let role = Role::new(scope, blueprint::INGEST);
+    let role = Role::new(scope, function);
     let trust = PolicyDocument::new(vec![
         Statement::allow("", ["sts:AssumeRole"], [""; 0]).principal("AWS", scope.iam_arn("root")),
     ]);

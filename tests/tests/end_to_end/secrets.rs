@@ -64,6 +64,11 @@ async fn described(local: &Local) -> Result<String> {
     Ok(format!("{:?}{containers:?}{rows:?}{survey:?}", environment.and_then(|it| it.variables)))
 }
 
+/// Everything that the program says.
+async fn output(local: &Local, arguments: &[&str], code: i32) -> Result<String> {
+    Ok(local.headwater(arguments).await?.expect(code)?.to_string())
+}
+
 #[tokio::test]
 async fn no_secret_is_in_any_output_plan_log_environment_or_history() -> Result<()> {
     let local = Local::start(DEFAULTS).await?;
@@ -71,8 +76,7 @@ async fn no_secret_is_in_any_output_plan_log_environment_or_history() -> Result<
     let file = plan.to_str().context("a path of UTF-8")?;
     let mut said = Vec::new();
     let mut run = async |arguments: &[&str], code: i32| {
-        let ended = local.headwater(arguments).await?.expect(code)?;
-        said.push((arguments.join(" "), ended.to_string()));
+        said.push((arguments.join(" "), output(&local, arguments, code).await?));
         anyhow::Ok(())
     };
     run(&["plan"], 0).await?;
@@ -98,15 +102,12 @@ async fn no_secret_is_in_any_output_plan_log_environment_or_history() -> Result<
         run(&[command, "--json"], 0).await?;
     }
     run(&["plan", "--destroy", "--include-stateful"], 0).await?;
-    // Whoever may not trust EventStoreDB any more says so, and no more.
-    local.task.stop().await;
-    run(&["destroy", "--yes"], 0).await?;
+    said.push(("CloudWatch's logs".to_owned(), logs(&local).await?));
+    said.push(("what AWS describes, and the history".to_owned(), described(&local).await?));
+    said.push(("destroy".to_owned(), output(&local, &["destroy", "--yes"], 0).await?));
     said.push(("the saved plan".to_owned(), fs::read_to_string(&plan)?));
     let log = local.emulator.log().context("the emulator keeps no log")?;
     said.push(("the emulator's log, with what the functions said".to_owned(), fs::read_to_string(log)?));
-    said.push(("CloudWatch's logs".to_owned(), logs(&local).await?));
-    local.deploy().await?;
-    said.push(("what AWS describes, and the history".to_owned(), described(&local).await?));
 
     let values = values(&local).await?;
     for (what, text) in &said {

@@ -298,6 +298,9 @@ fn integer(number: &DeInteger<'_>) -> Option<i128> {
     i128::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
+/// The longest list that a message shows, in bytes.
+const SHOWN: usize = 80;
+
 /// A value as messages show it: short, and recognisable as what the file has.
 pub(super) fn found(value: &DeValue<'_>) -> String {
     match value {
@@ -306,7 +309,12 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
         DeValue::Float(number) => number.to_string(),
         DeValue::Boolean(flag) => flag.to_string(),
         DeValue::Datetime(_) => "a date or time".to_owned(),
-        DeValue::Array(_) => "an array".to_owned(),
+        DeValue::Array(values) => {
+            match values.iter().map(|value| found(value.get_ref())).collect::<Vec<_>>().join(", ") {
+                shown if shown.len() <= SHOWN => format!("[{shown}]"),
+                _ => "an array".to_owned(),
+            }
+        }
         DeValue::Table(_) => "a table".to_owned(),
     }
 }
