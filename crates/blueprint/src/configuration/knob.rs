@@ -309,14 +309,18 @@ pub(super) fn found(value: &DeValue<'_>) -> String {
         DeValue::Float(number) => number.to_string(),
         DeValue::Boolean(flag) => flag.to_string(),
         DeValue::Datetime(_) => "a date or time".to_owned(),
-        DeValue::Array(values) => {
-            match values.iter().map(|value| found(value.get_ref())).collect::<Vec<_>>().join(", ") {
-                shown if shown.len() <= SHOWN => format!("[{shown}]"),
-                _ => "an array".to_owned(),
-            }
-        }
+        DeValue::Array(values) => texts(values).unwrap_or_else(|| "an array".to_owned()),
         DeValue::Table(_) => "a table".to_owned(),
     }
+}
+
+/// A short list of texts as it is written.
+fn texts(values: &[toml::Spanned<DeValue<'_>>]) -> Option<String> {
+    let quoted =
+        |value: &toml::Spanned<DeValue<'_>>| value.get_ref().as_str().map(|text| format!("{text:?}"));
+    let shown: Vec<String> = values.iter().map(quoted).collect::<Option<_>>()?;
+    let shown = shown.join(", ");
+    (shown.len() <= SHOWN).then(|| format!("[{shown}]"))
 }
 
 /// The name that `wrong` is most likely a slip of: within a third of its letters, hyphens and underscores being alike.
