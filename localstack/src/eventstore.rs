@@ -2,20 +2,25 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
 };
 
 use eventstore_embedded::{Access, Flush, Running, Server, StartError, Storage};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 pub use eventstore_embedded::{Password, Tls};
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Where EventStoreDB's task would be: an address, and the data that lies on the file system. The server itself comes and
 /// goes, as the task does.
 #[derive(Debug)]
 pub struct EventStore {
     address: SocketAddrV4,
+    /// Bound and never listening: while the server is stopped, the system gives the port to nobody else.
+    _reserved: TcpSocket,
     directory: PathBuf,
     /// The directory goes with this.
     _temporary: tempfile::TempDir,
@@ -37,7 +42,7 @@ pub enum EventStoreError {
     /// There is no port, or no directory for the data.
     #[error("there is no room for EventStoreDB on this machine")]
     Room(#[source] io::Error),
-    /// Somebody else took the port while the server was stopped.
+    /// Somebody else listens on the port.
     #[error("EventStoreDB's address {address} is in use")]
     Address {
         /// The address.
@@ -56,12 +61,12 @@ impl EventStore {
     /// # Errors
     /// [`EventStoreError::Room`].
     pub async fn reserve() -> Result<Self, EventStoreError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(EventStoreError::Room)?;
-        let port = listener.local_addr().map_err(EventStoreError::Room)?.port();
+        let reserved = bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).map_err(EventStoreError::Room)?;
+        let port = reserved.local_addr().map_err(EventStoreError::Room)?.port();
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let temporary = tempfile::tempdir().map_err(EventStoreError::Room)?;
         let directory = temporary.path().join("data");
-        Ok(Self { address, directory, _temporary: temporary, running: None })
+        Ok(Self { address, _reserved: reserved, directory, _temporary: temporary, running: None })
     }
 
     /// Where it answers, when it runs.
@@ -93,8 +98,8 @@ impl EventStore {
             return Ok(());
         }
         let address = self.address;
-        let listener = TcpListener::bind(address)
-            .await
+        let listener = bind(address)
+            .and_then(|socket| socket.listen(BACKLOG))
             .map_err(|source| EventStoreError::Address { address, source })?;
         let path = self.directory.clone();
         let access = match credentials {
@@ -128,5 +133,31 @@ impl EventStore {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+/// A socket at that address, beside which others of ours may be bound there. Only one of them listens.
+fn bind(address: SocketAddrV4) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(true)?;
+    socket.bind(SocketAddr::V4(address))?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn its_port_stays_its_own_while_it_is_stopped() {
+        let mut store = EventStore::reserve().await.expect("there is room");
+        let address = SocketAddr::V4(store.address());
+        let taken = || TcpSocket::new_v4().and_then(|other| other.bind(address)).is_err();
+        assert!(taken(), "before its first start");
+        store.start(None, None).await.expect("it starts");
+        store.stop().await;
+        assert!(taken(), "while it is stopped");
+        store.start(None, None).await.expect("it starts again");
     }
 }
