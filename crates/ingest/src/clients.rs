@@ -1,23 +1,8 @@
-//! The AWS clients: credentials of the environment, one connection pool for all.
+//! The AWS clients.
 
-use std::time::Duration;
-
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::{
-    Connector,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
+use aws_config::SdkConfig;
 
 use crate::Configuration;
-
-/// AWS answers in milliseconds: a connection or an answer that takes longer is dead, and is tried again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The clients of the function.
 #[derive(Debug, Clone)]
@@ -30,40 +15,11 @@ pub struct Clients {
 
 impl Clients {
     /// Clients for the configuration's region or endpoint. No call is made.
-    ///
-    /// TLS and its root certificates are loaded here, not at the first call: Lambda gives a function's start the whole
-    /// of a processor, and the first invocation only its share. A plain http endpoint loads none.
     pub fn new(configuration: &Configuration) -> Self {
-        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        Self::with(configuration, http_client(configuration.endpoint_url.as_deref()), credentials)
+        Self::of(&function::sdk_config(&configuration.region, configuration.endpoint_url.as_deref()))
     }
 
-    pub(crate) fn with(
-        configuration: &Configuration,
-        http_client: SharedHttpClient,
-        credentials: SharedCredentialsProvider,
-    ) -> Self {
-        let mut sdk = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(configuration.region.clone()))
-            .credentials_provider(credentials)
-            .http_client(http_client);
-        sdk.set_endpoint_url(configuration.endpoint_url.clone());
-        let sdk = sdk.build();
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(&sdk), sqs: aws_sdk_sqs::Client::new(&sdk) }
+    pub(crate) fn of(sdk: &SdkConfig) -> Self {
+        Self { dynamodb: aws_sdk_dynamodb::Client::new(sdk), sqs: aws_sdk_sqs::Client::new(sdk) }
     }
-}
-
-/// One connector for both clients. (The SDK's own HTTP client makes one for each, and another to validate it, each with
-/// its own copy of the root certificates.)
-fn http_client(endpoint_url: Option<&str>) -> SharedHttpClient {
-    let timeouts =
-        HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build();
-    let builder = Connector::builder().connector_settings(timeouts);
-    let connector = SharedHttpConnector::new(if endpoint_url.is_some_and(|url| url.starts_with("http://")) {
-        builder.build_http()
-    } else {
-        builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
-    });
-    http_client_fn(move |_, _| connector.clone())
 }

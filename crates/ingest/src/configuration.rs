@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
+
+use function::variables::{ConfigurationError, parse, url};
 
 /// The function's configuration, complete and within its bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,29 +26,6 @@ pub struct Configuration {
     pub log_level: String,
     /// `AWS_ENDPOINT_URL`, optional: where all calls go instead of AWS, for an emulator.
     pub endpoint_url: Option<String>,
-}
-
-/// An environment variable that is missing or cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigurationError {
-    /// It is not set, or empty.
-    #[error("environment variable {name} is not set: it must hold {expected}")]
-    Missing {
-        /// The variable.
-        name: &'static str,
-        /// What it must hold.
-        expected: String,
-    },
-    /// Its value cannot be used.
-    #[error("environment variable {name} is `{value}`: it must hold {expected}")]
-    Invalid {
-        /// The variable.
-        name: &'static str,
-        /// What it holds.
-        value: String,
-        /// What it must hold.
-        expected: String,
-    },
 }
 
 /// The range of `maxReceiveCount` (API reference of `SetQueueAttributes`).
@@ -96,23 +74,6 @@ impl Configuration {
                 .transpose()?,
         })
     }
-}
-
-fn parse<T: FromStr>(
-    name: &'static str,
-    value: String,
-    expected: &str,
-    allowed: impl Fn(&T) -> bool,
-) -> Result<T, ConfigurationError> {
-    match value.parse() {
-        Ok(parsed) if allowed(&parsed) => Ok(parsed),
-        _ => Err(ConfigurationError::Invalid { name, value, expected: expected.to_owned() }),
-    }
-}
-
-fn url(name: &'static str, value: String) -> Result<String, ConfigurationError> {
-    let allowed = |url: &String| url.starts_with("https://") || url.starts_with("http://");
-    parse(name, value, "an http or https URL", allowed)
 }
 
 #[cfg(test)]

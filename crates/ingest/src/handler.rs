@@ -3,12 +3,13 @@
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use event::dead_letter::{Cause, DeadLetter};
 use event::{Event, Rejection};
+use function::logging::with_causes;
+use function::{DeadLetterQueue, Deadline};
 use journal::{Journal, Outcome};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use crate::logging::with_causes;
-use crate::{DeadLetterQueue, Deadline, Metrics, MissingMessageId, Poison, Record};
+use crate::{Metrics, MissingMessageId, Poison, Record};
 
 /// Ingests batches of SQS messages.
 #[derive(Debug)]
@@ -72,7 +73,8 @@ impl Ingest {
                 letters.push(letter);
             }
         }
-        let answers = self.dead_letters.send(&letters, deadline.answer_by).await;
+        let answers =
+            self.dead_letters.send(letters.iter().map(DeadLetter::to_message), deadline.answer_by).await;
         let mut moved: Vec<Option<Result<(), String>>> = vec![None; records.len()];
         for (place, answer) in places.into_iter().zip(answers) {
             moved[place] = Some(answer);

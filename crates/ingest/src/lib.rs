@@ -15,17 +15,12 @@
 
 mod clients;
 mod configuration;
-mod dead_letter_queue;
-mod deadline;
 mod handler;
-pub mod logging;
 mod metrics;
 mod record;
 
 pub use clients::Clients;
-pub use configuration::{Configuration, ConfigurationError};
-pub use dead_letter_queue::DeadLetterQueue;
-pub use deadline::Deadline;
+pub use configuration::Configuration;
 pub use handler::{Ingest, Report};
 pub use metrics::Metrics;
 pub use record::{MissingMessageId, Poison, Record};

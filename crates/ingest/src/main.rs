@@ -4,12 +4,13 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use ingest::{Clients, Configuration, DeadLetterQueue, Deadline, Ingest, logging};
+use function::{DeadLetterQueue, Deadline, logging};
+use ingest::{Clients, Configuration, Ingest};
 use journal::Journal;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 
 fn main() -> ExitCode {
-    logging::start();
+    logging::start("ingest");
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

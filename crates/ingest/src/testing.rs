@@ -1,66 +1,18 @@
 //! AWS as a closure, for tests: it is given the operation and its input, and says what comes back.
 
 use std::num::NonZeroU16;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_lambda_events::event::sqs::SqsEvent;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
 use journal::Journal;
 use serde_json::{Value, json};
 
-use crate::{Clients, Configuration, DeadLetterQueue, Deadline, Ingest};
+pub(crate) use function::scripted::{Calls, Reply};
+use function::{DeadLetterQueue, Deadline, scripted};
+
+use crate::{Clients, Configuration, Ingest};
 
 pub(crate) const MAX_RECEIVE_COUNT: u32 = 5;
-
-/// What AWS does with a call.
-pub(crate) enum Reply {
-    /// Answers 200.
-    Done(Value),
-    /// Answers with an error.
-    Error(u16, &'static str),
-    /// Never answers.
-    Silence,
-}
-
-/// The calls that were made: operation and input.
-pub(crate) type Calls = Arc<Mutex<Vec<(String, Value)>>>;
-
-type Script = dyn Fn(&str, &Value) -> Reply + Send + Sync;
-
-struct Scripted {
-    script: Box<Script>,
-    calls: Calls,
-}
-
-impl std::fmt::Debug for Scripted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scripted")
-    }
-}
-
-impl HttpConnector for Scripted {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let input = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
-        let reply = (self.script)(&operation, &input);
-        self.calls.lock().unwrap().push((operation, input));
-        let (status, body) = match reply {
-            Reply::Done(output) => (200, output),
-            Reply::Error(status, code) => (status, json!({ "__type": code, "message": "scripted" })),
-            Reply::Silence => return HttpConnectorFuture::new(std::future::pending()),
-        };
-        let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        HttpConnectorFuture::ready(Ok(response))
-    }
-}
 
 /// What the function is told at its start.
 pub(crate) fn configuration() -> Configuration {
@@ -79,16 +31,9 @@ pub(crate) fn configuration() -> Configuration {
 
 /// An ingest whose AWS is `script`, and the calls that it makes.
 pub(crate) fn ingest(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> (Ingest, Calls) {
-    let calls = Calls::default();
-    let connector =
-        SharedHttpConnector::new(Scripted { script: Box::new(script), calls: Arc::clone(&calls) });
-    let credentials = Credentials::new("test", "test", None, None, "test");
     let configuration = configuration();
-    let clients = Clients::with(
-        &configuration,
-        http_client_fn(move |_, _| connector.clone()),
-        SharedCredentialsProvider::new(credentials),
-    );
+    let (sdk, calls) = scripted::sdk_config(&configuration.region, script);
+    let clients = Clients::of(&sdk);
     let journal = Journal::new(clients.dynamodb, configuration.table.as_str(), configuration.index_shards);
     let dead_letters = DeadLetterQueue::new(clients.sqs, &configuration.dead_letter_queue_url);
     (Ingest::new(journal, dead_letters, configuration.max_receive_count), calls)

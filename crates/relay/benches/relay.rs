@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use event::Event;
 use eventstore_embedded::Server;
+use function::Deadline;
 use journal::{dynamodb_json, item};
 use relay::{
-    Address, Clients, Configuration, Deadline, EventStoreDb, FailureQueue, Invocation, Payload, Relay,
-    Secrets,
+    Address, Clients, Configuration, EventStoreDb, FailureQueue, Invocation, Payload, Relay, Secrets,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

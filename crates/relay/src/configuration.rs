@@ -1,6 +1,6 @@
 //! What the function reads from its environment variables.
 
-use std::str::FromStr;
+use function::variables::{ConfigurationError, parse, url};
 
 /// EventStoreDB's own default up to version 25.0. Later ones take more.
 const DEFAULT_MAX_APPEND_BYTES: usize = 1024 * 1024;
@@ -58,29 +58,6 @@ pub enum Trust {
     /// `unverified`: by nothing. Its certificate is one that nobody can verify, so whoever answers gets the events and the
     /// password.
     Nobody,
-}
-
-/// An environment variable that is missing or cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigurationError {
-    /// It is not set, or empty.
-    #[error("environment variable {name} is not set: it must hold {expected}")]
-    Missing {
-        /// The variable.
-        name: &'static str,
-        /// What it must hold.
-        expected: String,
-    },
-    /// Its value cannot be used.
-    #[error("environment variable {name} is `{value}`: it must hold {expected}")]
-    Invalid {
-        /// The variable.
-        name: &'static str,
-        /// What it holds.
-        value: String,
-        /// What it must hold.
-        expected: String,
-    },
 }
 
 impl Configuration {
@@ -152,23 +129,6 @@ impl Address {
         };
         Ok(Self { address, tls: Some(tls) })
     }
-}
-
-fn parse<T: FromStr>(
-    name: &'static str,
-    value: String,
-    expected: &str,
-    allowed: impl Fn(&T) -> bool,
-) -> Result<T, ConfigurationError> {
-    match value.parse() {
-        Ok(parsed) if allowed(&parsed) => Ok(parsed),
-        _ => Err(ConfigurationError::Invalid { name, value, expected: expected.to_owned() }),
-    }
-}
-
-fn url(name: &'static str, value: String) -> Result<String, ConfigurationError> {
-    let allowed = |url: &String| url.starts_with("https://") || url.starts_with("http://");
-    parse(name, value, "an http or https URL", allowed)
 }
 
 #[cfg(test)]

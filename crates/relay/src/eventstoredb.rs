@@ -17,9 +17,9 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::Secrets;
 use crate::configuration::Address;
-use crate::logging::with_causes;
 use crate::secrets::Contents;
 use crate::store::{EventStore, Proposed, StoreError, Stored};
+use function::logging::with_causes;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A call, or the next event of a read, that takes longer is given up.

@@ -1,27 +1,13 @@
 //! Sends what can never be appended to the failure queue, whole and with its reason.
 
-use std::collections::HashSet;
-
-use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
-use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use event::dead_letter::{Attribute, Batches, Cause, DeadLetter, MAX_BATCH_MESSAGES, Message, Value};
-use futures::StreamExt;
+use event::dead_letter::{Cause, DeadLetter, Message};
+use function::DeadLetterQueue;
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
-
-use crate::logging::with_causes;
-
-/// Calls under way at once.
-const CONCURRENCY: usize = 8;
+use tokio::time::Instant;
 
 /// The queue for what can never be appended.
 #[derive(Debug, Clone)]
-pub struct FailureQueue {
-    client: aws_sdk_sqs::Client,
-    url: String,
-}
+pub struct FailureQueue(DeadLetterQueue);
 
 /// What the body of a message in the failure queue says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -62,103 +48,21 @@ fn escaped(json: String) -> String {
 impl FailureQueue {
     /// The queue at `url`. No call is made.
     pub fn new(client: aws_sdk_sqs::Client, url: impl Into<String>) -> Self {
-        Self { client, url: url.into() }
+        Self(DeadLetterQueue::new(client, url))
     }
 
     /// Sends all. The error is the first of them; the others may have been sent, and will be there twice.
     ///
     /// Returns by `deadline`.
     pub async fn send(&self, letters: &[Letter], deadline: Instant) -> Result<(), String> {
-        let batches = Batches::new(letters.iter().map(Letter::to_message), MAX_BATCH_MESSAGES);
-        let calls = batches.map(|messages| self.send_batch(messages, deadline));
-        let answers: Vec<_> = futures::stream::iter(calls).buffer_unordered(CONCURRENCY).collect().await;
+        let answers = self.0.send(letters.iter().map(Letter::to_message), deadline).await;
         answers.into_iter().collect()
     }
-
-    /// One call; and where it is refused as a whole, one for each message.
-    async fn send_batch(&self, messages: Vec<Message>, deadline: Instant) -> Result<(), String> {
-        match self.call(&messages, deadline).await {
-            Ok(()) => Ok(()),
-            Err(Failed::Refused(_)) if messages.len() > 1 => {
-                let each = messages.iter().map(|message| self.call(std::slice::from_ref(message), deadline));
-                let mut answers = futures::future::join_all(each).await.into_iter();
-                answers.try_for_each(|answer| answer.map_err(Failed::into_text))
-            }
-            Err(failed) => Err(failed.into_text()),
-        }
-    }
-
-    async fn call(&self, messages: &[Message], deadline: Instant) -> Result<(), Failed> {
-        let entries = messages.iter().enumerate().map(|(index, message)| entry(index, message));
-        let entries: Vec<_> =
-            entries.collect::<Result<_, _>>().map_err(|error| Failed::Refused(error.to_string()))?;
-        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let answer = match timeout_at(deadline, request.send()).await {
-            Err(_) => return Err(Failed::Unknown("no answer from the failure queue in time".to_owned())),
-            Ok(Err(error)) => {
-                let text = with_causes(&error);
-                return Err(if is_refusal(&error) { Failed::Refused(text) } else { Failed::Unknown(text) });
-            }
-            Ok(Ok(answer)) => answer,
-        };
-        let sent: HashSet<&str> = answer.successful().iter().map(|entry| entry.id()).collect();
-        let Some(lost) =
-            (0..messages.len()).map(|index| index.to_string()).find(|id| !sent.contains(id.as_str()))
-        else {
-            return Ok(());
-        };
-        let failure = answer.failed().iter().find(|failure| failure.id() == lost);
-        Err(Failed::Unknown(failure.map_or_else(
-            || "the failure queue did not say what became of a message".to_owned(),
-            |failure| format!("{}: {}", failure.code(), failure.message().unwrap_or("no message")),
-        )))
-    }
-}
-
-/// A call that failed.
-enum Failed {
-    /// SQS (or the SDK) refused it: none was sent.
-    Refused(String),
-    /// Some may have been sent.
-    Unknown(String),
-}
-
-impl Failed {
-    fn into_text(self) -> String {
-        let (Self::Refused(text) | Self::Unknown(text)) = self;
-        text
-    }
-}
-
-/// Whether SQS holds the call itself to be at fault, so that another with fewer messages may pass. Throttling, which SQS
-/// answers with a 4xx too, says nothing of the messages.
-fn is_refusal(error: &SdkError<SendMessageBatchError>) -> bool {
-    let client_fault = error.raw_response().is_some_and(|response| response.status().is_client_error());
-    client_fault && !error.code().is_some_and(|code| code.contains("Throttl"))
-}
-
-fn entry(
-    index: usize,
-    message: &Message,
-) -> Result<SendMessageBatchRequestEntry, aws_sdk_sqs::error::BuildError> {
-    let mut entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&message.body);
-    for (name, attribute) in &message.attributes {
-        entry = entry.message_attributes(name, value(attribute)?);
-    }
-    entry.build()
-}
-
-fn value(attribute: &Attribute) -> Result<MessageAttributeValue, aws_sdk_sqs::error::BuildError> {
-    let value = MessageAttributeValue::builder().data_type(&attribute.data_type);
-    match &attribute.value {
-        Value::StringValue(text) => value.string_value(text),
-        Value::BinaryValue(bytes) => value.binary_value(Blob::new(bytes.clone())),
-    }
-    .build()
 }
 
 #[cfg(test)]
 mod tests {
+    use event::dead_letter::Attribute;
     use serde_json::json;
 
     use super::*;

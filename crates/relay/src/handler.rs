@@ -13,14 +13,15 @@ use journal::{ItemError, dynamodb_json, replay};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use crate::Metrics;
 use crate::delivery::Delivery;
 use crate::failure_queue::{FailureQueue, Letter};
 use crate::ledger::Fate;
-use crate::logging::with_causes;
 use crate::outgoing::Outgoing;
 use crate::payload::{Change, Invocation, ItemKey, Record};
 use crate::store::{EventStore, StoreError};
-use crate::{Deadline, Metrics};
+use function::Deadline;
+use function::logging::with_causes;
 
 /// Streams that are delivered to at once.
 const CONCURRENCY: usize = 16;

@@ -30,13 +30,11 @@
 
 mod clients;
 mod configuration;
-mod deadline;
 mod delivery;
 mod eventstoredb;
 mod failure_queue;
 mod handler;
 mod ledger;
-pub mod logging;
 mod metrics;
 mod outgoing;
 mod payload;
@@ -44,8 +42,7 @@ mod secrets;
 pub mod store;
 
 pub use clients::Clients;
-pub use configuration::{Address, Configuration, ConfigurationError, Tls, Trust};
-pub use deadline::Deadline;
+pub use configuration::{Address, Configuration, Tls, Trust};
 pub use eventstoredb::EventStoreDb;
 pub use failure_queue::{FailureQueue, Letter};
 pub use handler::{Failure, Relay, Report};

@@ -3,15 +3,13 @@
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use function::{Deadline, logging};
 use journal::replay;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
-use relay::{
-    Clients, Configuration, Deadline, EventStoreDb, FailureQueue, Invocation, Payload, Relay, Secrets, Trust,
-    logging,
-};
+use relay::{Clients, Configuration, EventStoreDb, FailureQueue, Invocation, Payload, Relay, Secrets, Trust};
 
 fn main() -> ExitCode {
-    logging::start();
+    logging::start("relay");
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

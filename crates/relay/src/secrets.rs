@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::Client;
 use tonic::transport::Certificate;
 
 use crate::configuration::{Tls, Trust};
-use crate::logging::with_causes;
+use function::logging::with_causes;
 
 /// Reads the secrets of one EventStoreDB.
 #[derive(Debug, Clone)]

@@ -2,15 +2,8 @@
 
 mod fake;
 
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_types::body::SdkBody;
 use event::Event;
 use journal::{dynamodb_json, item};
 use serde_json::{Value, json};
@@ -18,50 +11,12 @@ use serde_json::{Value, json};
 pub(crate) use fake::{Call, Effect, FakeStore, Fault, Random};
 
 use crate::configuration::Address;
-use crate::{Clients, Configuration, Deadline, FailureQueue, Invocation, Payload, Relay};
+pub(crate) use function::scripted::{Calls, Reply};
+use function::{Deadline, scripted};
+
+use crate::{Clients, Configuration, FailureQueue, Invocation, Payload, Relay};
 
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;
-
-/// What AWS does with a call.
-pub(crate) enum Reply {
-    /// Answers 200.
-    Done(Value),
-    /// Answers with an error.
-    Error(u16, &'static str),
-}
-
-/// The calls that were made: operation and input.
-pub(crate) type Calls = Arc<Mutex<Vec<(String, Value)>>>;
-
-type Script = dyn Fn(&str, &Value) -> Reply + Send + Sync;
-
-struct Scripted {
-    script: Box<Script>,
-    calls: Calls,
-}
-
-impl std::fmt::Debug for Scripted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scripted")
-    }
-}
-
-impl HttpConnector for Scripted {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let input = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
-        let reply = (self.script)(&operation, &input);
-        self.calls.lock().unwrap().push((operation, input));
-        let (status, body) = match reply {
-            Reply::Done(output) => (200, output),
-            Reply::Error(status, code) => (status, json!({ "__type": code, "message": "scripted" })),
-        };
-        let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body.to_string()));
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        HttpConnectorFuture::ready(Ok(response))
-    }
-}
 
 /// What the function is told at its start.
 pub(crate) fn configuration() -> Configuration {
@@ -79,16 +34,8 @@ pub(crate) fn configuration() -> Configuration {
 
 /// Clients whose AWS is `script`, and the calls that they make.
 pub(crate) fn clients(script: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> (Clients, Calls) {
-    let calls = Calls::default();
-    let connector =
-        SharedHttpConnector::new(Scripted { script: Box::new(script), calls: Arc::clone(&calls) });
-    let credentials = Credentials::new("test", "test", None, None, "test");
-    let clients = Clients::with(
-        &configuration(),
-        http_client_fn(move |_, _| connector.clone()),
-        SharedCredentialsProvider::new(credentials),
-    );
-    (clients, calls)
+    let (sdk, calls) = scripted::sdk_config(&configuration().region, script);
+    (Clients::of(&sdk), calls)
 }
 
 /// A relay into `store`.

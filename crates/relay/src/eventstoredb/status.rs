@@ -7,8 +7,8 @@ use tokio::time::error::Elapsed;
 use tonic::{Code, Status};
 
 use super::{ANSWER_TIMEOUT, CallError};
-use crate::logging::with_causes;
 use crate::store::StoreError;
+use function::logging::with_causes;
 
 impl From<Status> for CallError {
     fn from(status: Status) -> Self {

@@ -12,7 +12,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use super::CONNECT_TIMEOUT;
 use crate::configuration::Tls;
-use crate::logging::with_causes;
+use function::logging::with_causes;
 
 /// `endpoint` with TLS that trusts these certificates and no others, or without any, every server. tonic's `tls-ring`
 /// makes rustls use ring.

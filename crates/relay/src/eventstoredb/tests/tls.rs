@@ -109,7 +109,7 @@ async fn a_secret_that_cannot_be_read_fails_the_invocation_with_its_name_and_no_
     let (clients, _) = vault.clients();
     let relay = relay(encrypted(server.address(), bundle(), &clients), &clients, MOST_BYTES);
     let failure = relayed(&relay, &numbered("r", 0..1)).await.result.unwrap_err();
-    let text = crate::logging::with_causes(&failure);
+    let text = function::logging::with_causes(&failure);
     assert!(text.contains(TRUST) && !text.contains("hunter2"), "{text}");
     vault.put(TRUST, &authority.pem);
     assert_eq!(relayed(&relay, &numbered("r", 0..1)).await.metrics.appended, 1);
@@ -131,7 +131,7 @@ async fn a_stranger_is_trusted_unverified_and_else_refused() {
     vault.put(TRUST, Authority::new().pem);
     let verified = relay(encrypted(server.address(), bundle(), &clients), &clients, MOST_BYTES);
     let failure = relayed(&verified, &numbered("r", 3..4)).await.result.unwrap_err();
-    let text = crate::logging::with_causes(&failure);
+    let text = function::logging::with_causes(&failure);
     assert!(failure.name() == "EventStoreAway" && text.contains("certificate"), "{text}");
     assert_eq!(stored(&encrypted(server.address(), Trust::Nobody, &clients), "request-r").await.len(), 3);
     server.stop().await;

@@ -1,4 +1,4 @@
-//! Sends dead letters to the dead-letter queue.
+//! Sends what can never be done to the queue for it.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use event::dead_letter::{Attribute, Batches, DeadLetter, MAX_BATCH_MESSAGES, Message, Value};
+use event::dead_letter::{Attribute, Batches, MAX_BATCH_MESSAGES, Message, Value};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
@@ -15,7 +15,7 @@ use crate::logging::with_causes;
 /// Calls under way at once.
 const CONCURRENCY: usize = 8;
 
-/// The dead-letter queue.
+/// A queue for what can never be done.
 #[derive(Debug, Clone)]
 pub struct DeadLetterQueue {
     client: aws_sdk_sqs::Client,
@@ -30,12 +30,16 @@ impl DeadLetterQueue {
 
     /// Sends all, and says of each whether the queue has it, or why that is not known.
     ///
-    /// Returns by `deadline`. A letter whose answer was lost may be in the queue all the same: it will be there twice.
-    /// One letter that SQS refuses does not hold back the others.
-    pub async fn send(&self, letters: &[DeadLetter], deadline: Instant) -> Vec<Result<(), String>> {
-        let batches = Batches::new(letters.iter().map(DeadLetter::to_message), MAX_BATCH_MESSAGES);
+    /// Returns by `deadline`. A message whose answer was lost may be in the queue all the same: it will be there twice.
+    /// One message that SQS refuses does not hold back the others.
+    pub async fn send(
+        &self,
+        messages: impl IntoIterator<Item = Message>,
+        deadline: Instant,
+    ) -> Vec<Result<(), String>> {
+        let batches = Batches::new(messages, MAX_BATCH_MESSAGES);
         let calls = batches.map(|messages| self.send_batch(messages, deadline));
-        // `buffered` keeps the order, so that the answers meet their letters.
+        // `buffered` keeps the order, so that the answers meet their messages.
         let answers: Vec<_> = futures::stream::iter(calls).buffered(CONCURRENCY).collect().await;
         answers.into_iter().flatten().collect()
     }

@@ -6,15 +6,15 @@ use tokio::time::Instant;
 
 /// Kept back at the end for the answer's own way, at most. Of a short time-out a tenth is kept back.
 const ANSWER_MARGIN: Duration = Duration::from_millis(500);
-/// Kept back after the append for moving messages to the dead-letter queue, at most. Of a short time-out a quarter.
+/// Kept back after the append for moving what failed to its queue, at most. Of a short time-out a quarter.
 const MOVE_MARGIN: Duration = Duration::from_secs(3);
 
 /// The two instants that an invocation keeps to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadline {
-    /// The append ends by then: what is not stored is to be retried.
+    /// The append ends by then: what is not done is to be retried.
     pub append_by: Instant,
-    /// Sends to the dead-letter queue end by then, and the answer goes out.
+    /// Sends to that queue end by then, and the answer goes out.
     pub answer_by: Instant,
 }
 

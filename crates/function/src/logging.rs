@@ -10,16 +10,18 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-/// Starts the logs, at the level of Lambda's `AWS_LAMBDA_LOG_LEVEL` (INFO where it is not set). A second call does nothing.
-pub fn start() {
+/// Starts the logs of the function whose crate is `function`, at the level of Lambda's `AWS_LAMBDA_LOG_LEVEL` (INFO where it is not set). A second call does nothing.
+pub fn start(function: &'static str) {
     let ours = match std::env::var("AWS_LAMBDA_LOG_LEVEL").as_deref() {
         Ok("FATAL") => LevelFilter::ERROR,
         Ok(level) => LevelFilter::from_str(level).unwrap_or(LevelFilter::INFO),
         Err(_) => LevelFilter::INFO,
     };
-    let levels = Targets::new()
-        .with_default(LevelFilter::WARN.min(ours))
-        .with_targets([("relay", ours), ("journal", ours)]);
+    let levels = Targets::new().with_default(LevelFilter::WARN.min(ours)).with_targets([
+        (function, ours),
+        ("function", ours),
+        ("journal", ours),
+    ]);
     let format = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
