@@ -10,7 +10,7 @@ use headwater::{
     workbench::Workbench,
 };
 use localstack::{Backend, Embedded, Emulator};
-use resource::{Graph, Key, Kind, Node, Outcome, Plan};
+use resource::{Graph, Key, Node, Outcome, Plan, is_shared};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -167,7 +167,7 @@ impl Local {
     /// It cannot be observed.
     pub async fn keys(&self) -> Result<Vec<String>> {
         let survey = self.bench.survey().await?;
-        let ours = survey.ours().filter(|(kind, ..)| !self.is_shared(kind));
+        let ours = survey.ours().filter(|(kind, ..)| !is_shared(&self.bench.families, kind));
         let mut keys: Vec<_> = ours.map(|(_, key, _)| key.to_string()).collect();
         keys.sort();
         Ok(keys)
@@ -175,11 +175,7 @@ impl Local {
 
     /// The nodes of the blueprint, but for those that the account has once for all environments.
     pub fn own_nodes(&self) -> impl Iterator<Item = &Node> {
-        self.bench.graph.nodes().filter(|node| !self.is_shared(&node.kind))
-    }
-
-    fn is_shared(&self, kind: &Kind) -> bool {
-        self.bench.families.get(kind).is_some_and(|family| family.is_shared())
+        self.bench.graph.nodes().filter(|node| !is_shared(&self.bench.families, &node.kind))
     }
 
     /// What AWS calls the resource of that key.

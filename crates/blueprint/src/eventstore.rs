@@ -4,6 +4,8 @@
 mod release;
 mod task;
 
+use std::collections::BTreeSet;
+
 use aws_cloudmap::{
     Namespace, NamespaceSpec, Namespaces, Service as CloudMapService, ServiceSpec as CloudMapServiceSpec,
     Services as CloudMapServices,
@@ -92,6 +94,7 @@ pub(crate) fn stack(
     scope: &Scope,
     environment: &Environment,
     network: &Network,
+    ways: &BTreeSet<Key>,
     storage: &Storage,
     secrets: &EventStoreSecrets,
     eventstore: &EventStore,
@@ -110,8 +113,10 @@ pub(crate) fn stack(
         task_role: Role::new(scope, "eventstore-task"),
     };
     let mut nodes = connections(environment, network, storage, eventstore)?;
+    // The task cannot start before it can reach what it needs: ways, mount targets, permissions.
+    let ways = ways.iter().chain(nodes.iter().map(|node| &node.key)).cloned().collect();
     nodes.extend(roles(scope, environment, &parts)?);
-    nodes.extend(service(scope, environment, network, storage, eventstore, &parts)?);
+    nodes.extend(service(scope, environment, network, &ways, storage, eventstore, &parts)?);
     Ok(nodes)
 }
 
@@ -169,6 +174,7 @@ fn service(
     scope: &Scope,
     environment: &Environment,
     network: &Network,
+    ways: &BTreeSet<Key>,
     storage: &Storage,
     eventstore: &EventStore,
     parts: &Parts,
@@ -201,9 +207,6 @@ fn service(
         log_group_class: LogGroupClass::Standard,
     };
     let roles = [key("execution-role")?, key("task-role")?];
-    // The task cannot start before it can reach what it needs: ways, mount targets, permissions.
-    let mut ways = network.ways(environment)?;
-    ways.extend(connections(environment, network, storage, eventstore)?.into_iter().map(|node| node.key));
     Ok(vec![
         node::<ServiceLinkedRoles>(&linked, None, &ServiceLinkedRoleSpec::new("ecs"))?,
         node::<LogGroups>(&log_group_key, Some(eventstore.log_group.name()), &log_group)?,
@@ -229,6 +232,6 @@ fn service(
             .after([&log_group_key]),
         node::<Services>(&key("service")?, Some(eventstore.service.name()), &spec)?
             .after([&cluster_key, &linked, &storage.file_system.mount_targets_key()])
-            .after(&ways),
+            .after(ways),
     ])
 }

@@ -25,9 +25,9 @@ pub mod stack;
 mod stateful;
 mod storage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use resource::Graph;
+use resource::{Graph, Key};
 
 pub use error::Error;
 pub use eventstore::{Release, host_name};
@@ -76,11 +76,14 @@ pub fn blueprint(environment: &Environment, packages: &BTreeMap<String, String>)
     nodes.extend(storage.stateful(&scope, environment, &network)?);
     nodes.extend(secrets.stateful(environment, &eventstore.found_by.dns_name())?);
     nodes.extend(ingest::stack(&scope, environment, packages, &stateful)?);
-    nodes.extend(network.stack(environment)?);
-    nodes.extend(eventstore::stack(&scope, environment, &network, &storage, &secrets, &eventstore)?);
+    let ways_out = network.stack(environment)?;
+    let ways: BTreeSet<Key> = ways_out.iter().map(|node| node.key.clone()).collect();
+    nodes.extend(ways_out);
+    nodes.extend(eventstore::stack(&scope, environment, &network, &ways, &storage, &secrets, &eventstore)?);
     let upstream = relay::Upstream {
         stateful: &stateful,
         network: &network,
+        ways: &ways,
         secrets: &secrets,
         eventstore: &eventstore,
     };

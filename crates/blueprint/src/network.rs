@@ -101,11 +101,6 @@ impl Network {
         Ok(nodes)
     }
 
-    /// The keys of the ways out: what needs one waits for all.
-    pub(crate) fn ways(&self, environment: &Environment) -> Result<BTreeSet<Key>, Error> {
-        Ok(self.stack(environment)?.into_iter().map(|node| node.key).collect())
-    }
-
     fn route_table(
         &self,
         table: &RouteTable,

@@ -30,6 +30,8 @@ const WITHOUT_LIMIT: i32 = -1;
 pub(crate) struct Upstream<'a> {
     pub(crate) stateful: &'a Stateful,
     pub(crate) network: &'a Network,
+    /// The keys of the ways out of the network: what needs one waits for all.
+    pub(crate) ways: &'a BTreeSet<Key>,
     pub(crate) secrets: &'a EventStoreSecrets,
     pub(crate) eventstore: &'a EventStore,
 }
@@ -49,7 +51,7 @@ pub(crate) fn stack(
     let mut ways =
         rules(group.connections().allow_to(&upstream.eventstore.connections(), Port::tcp(PORT), RELAY)?)?;
     ways.extend(upstream.network.allow_to_services(&group.connections(), RELAY)?);
-    let mut ways_keys = upstream.network.ways(environment)?;
+    let mut ways_keys = upstream.ways.clone();
     ways_keys.extend(ways.iter().map(|node| node.key.clone()));
 
     let mut nodes = vec![upstream.network.security_group(&group, "The relay function.")?];

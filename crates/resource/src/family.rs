@@ -191,6 +191,11 @@ pub trait AnyFamily: Send + Sync {
 /// The families, by kind.
 pub type Families = BTreeMap<Kind, Arc<dyn AnyFamily>>;
 
+/// Whether other environments use the same resources of that kind: see [`Family::SHARED`].
+pub fn is_shared(families: &Families, kind: &Kind) -> bool {
+    families.get(kind).is_some_and(|family| family.is_shared())
+}
+
 impl<S: Spec> Observed<S> {
     /// The same with its spec as JSON.
     ///

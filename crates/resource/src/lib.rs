@@ -21,7 +21,7 @@ mod scope;
 pub use deployments::{Deployment, DeploymentStore, Lease, Outcome, StepRecord, Swap};
 pub use diff::{Effect, FieldChange, diff};
 pub use error::{Class, Error, Result};
-pub use family::{AnyFamily, Desired, Families, Family, Observed, Owner, Progress, Spec};
+pub use family::{AnyFamily, Desired, Families, Family, Observed, Owner, Progress, Spec, is_shared};
 pub use grant::Grantee;
 pub use graph::{Graph, GraphError, Node};
 pub use iam::{IamAction, Need};

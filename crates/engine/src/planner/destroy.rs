@@ -1,6 +1,6 @@
 //! What it takes to delete an environment.
 
-use resource::{Action, Families, Graph, Kind, Node, Observed};
+use resource::{Action, Families, Graph, Node, Observed, is_shared};
 
 use super::{Draft, Proposed, wanted};
 use crate::Survey;
@@ -13,9 +13,8 @@ pub(super) fn draft<'a>(
     families: &Families,
     include_stateful: bool,
 ) -> Draft<'a> {
-    let is_shared = |kind: &Kind| families.get(kind).is_some_and(|family| family.is_shared());
     let mut draft = Draft::default();
-    for node in graph.ordered().into_iter().rev().filter(|node| !is_shared(&node.kind)) {
+    for node in graph.ordered().into_iter().rev().filter(|node| !is_shared(families, &node.kind)) {
         for observed in survey.keyed(&node.kind, &node.key) {
             if node.retained && !include_stateful {
                 draft.retain(&node.key, observed);
@@ -25,7 +24,7 @@ pub(super) fn draft<'a>(
         }
     }
     for (kind, key, observed) in survey.ours() {
-        if is_shared(kind) || graph.get(key).is_some_and(|node| node.kind == *kind) {
+        if is_shared(families, kind) || graph.get(key).is_some_and(|node| node.kind == *kind) {
             continue;
         }
         if key.is_stateful() && !include_stateful {

@@ -2,7 +2,7 @@
 
 use resource::{
     Action, AnyFamily, Effect, Families, FieldChange, Graph, Kind, Node, Observed, Owner, Reference, Step,
-    diff, resolve,
+    diff, is_shared, resolve,
 };
 use serde_json::{Value, json};
 
@@ -85,8 +85,7 @@ impl<'a> Draft<'a> {
     /// What is ours and in no node: deleted, unless it is stateful.
     fn orphans(&mut self, graph: &Graph, survey: &'a Survey, families: &Families) {
         for (kind, key, observed) in survey.ours() {
-            let is_shared = families.get(kind).is_some_and(|family| family.is_shared());
-            if is_shared || graph.get(key).is_some_and(|node| node.kind == *kind) {
+            if is_shared(families, kind) || graph.get(key).is_some_and(|node| node.kind == *kind) {
                 continue;
             }
             if key.is_stateful() {

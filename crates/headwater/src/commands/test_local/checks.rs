@@ -13,7 +13,7 @@ use engine::Mode;
 use event::{Event, dead_letter::Message};
 use futures::{StreamExt, TryStreamExt, stream};
 use journal::{Journal, ReadOptions};
-use resource::{Kind, Outcome};
+use resource::{Outcome, is_shared};
 use serde_json::Value;
 
 use super::report::Report;
@@ -238,8 +238,11 @@ impl Proof {
         let deleted = self.apply(Mode::Destroy { include_stateful: false }).await?;
         let left: Vec<_> = self.keys_left().await?;
         let bench = &self.local.bench;
-        let is_shared = |kind: &Kind| bench.families.get(kind).is_some_and(|family| family.is_shared());
-        let retained = bench.graph.nodes().filter(|node| node.retained && !is_shared(&node.kind)).count();
+        let retained = bench
+            .graph
+            .nodes()
+            .filter(|node| node.retained && !is_shared(&bench.families, &node.kind))
+            .count();
         ensure!(left.len() == retained, "left are {}", left.join(", "));
         self.wait_for_events(&self.sent).await?;
         Ok(format!("{} deleted, {} kept", counted(deleted as u64, "resource"), left.len()))
@@ -264,9 +267,12 @@ impl Proof {
     /// What is there of ours alone.
     async fn keys_left(&self) -> Result<Vec<String>> {
         let bench = &self.local.bench;
-        let is_shared = |kind: &Kind| bench.families.get(kind).is_some_and(|family| family.is_shared());
         let survey = bench.survey().await?;
-        Ok(survey.ours().filter(|(kind, ..)| !is_shared(kind)).map(|(_, key, _)| key.to_string()).collect())
+        Ok(survey
+            .ours()
+            .filter(|(kind, ..)| !is_shared(&bench.families, kind))
+            .map(|(_, key, _)| key.to_string())
+            .collect())
     }
 
     /// Plans and applies; the number of steps.
