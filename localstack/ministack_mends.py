@@ -3,13 +3,15 @@
 Each mend says what AWS does. A release of MiniStack that does it too makes the mend superfluous.
 """
 
-from ministack.services import cloudwatch, ec2, ecs
+from ministack.core import iam_actions
+from ministack.services import cloudwatch, ec2, ecs, iam
 
 
 def apply() -> None:
     """Puts the mends in place. MiniStack's services must be imported, and none may have been called."""
     dashboards_have_times()
     endpoints_keep_groups_and_dns()
+    roles_have_path_and_boundary_where_policies_are_evaluated()
     services_keep_what_an_update_sets()
 
 
@@ -60,6 +62,37 @@ def endpoints_keep_groups_and_dns() -> None:
     ec2._vpce_fields_xml = telling
     ec2._ACTION_MAP["CreateVpcEndpoint"] = creating
     ec2._ACTION_MAP["ModifyVpcEndpoint"] = modifying
+
+
+def roles_have_path_and_boundary_where_policies_are_evaluated() -> None:
+    """A role's ARN has its path, but for one that is not there; a condition may ask for its boundary, or for the service whose
+    own role is made."""
+    resource, context = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+
+    def named(parameters, name):
+        return iam_actions._query_param(parameters, name)
+
+    def with_path(service, method, path, headers, body, parameters, region, account):
+        if service == "iam" and named(parameters, "AWSServiceName"):
+            return f"arn:aws:iam::{account}:role/aws-service-role/{named(parameters, 'AWSServiceName')}/role"
+        if service == "iam" and named(parameters, "RoleName"):
+            name = named(parameters, "RoleName")
+            role = iam._roles.get(name)
+            return role["Arn"] if role else f"arn:aws:iam::{account}:role{named(parameters, 'Path') or '/'}{name}"
+        return resource(service, method, path, headers, body, parameters, region, account)
+
+    def with_boundary(service, action, body, parameters):
+        told = context(service, action, body, parameters)
+        if service == "iam":
+            role = iam._roles.get(named(parameters, "RoleName")) or {}
+            asked = action in ("iam:CreateRole", "iam:PutRolePermissionsBoundary")
+            boundary = named(parameters, "PermissionsBoundary") if asked else role.get("PermissionsBoundary")
+            keys = {"iam:PermissionsBoundary": boundary, "iam:AWSServiceName": named(parameters, "AWSServiceName")}
+            told = {**told, **{key: value for key, value in keys.items() if value}}
+        return told
+
+    iam_actions.extract_resource_arn = with_path
+    iam_actions.request_tag_context = with_boundary
 
 
 def services_keep_what_an_update_sets() -> None:

@@ -26,14 +26,17 @@ use tokio::time::{Instant, timeout_at};
 use crate::error::{IoContext, LogTail};
 use crate::venv::Venv;
 use crate::{
-    ACCOUNT, CREDENTIALS, Error, FunctionProcess, LoopbackUrl, Progress, REGION, health, home, processes,
-    python,
+    ACCOUNT, CREDENTIALS, Error, FunctionProcess, LoopbackUrl, Progress, REGION, health, home, loopback,
+    processes, python,
 };
 
 /// The program that runs MiniStack and ends it with this process.
 const RUNNER: &str = include_str!("../run_ministack.py");
 /// What the program mends of MiniStack; it imports it.
 const MENDS: &str = include_str!("../ministack_mends.py");
+
+/// What an error calls it.
+const NAME: &str = "MiniStack";
 
 /// What of the caller's environment MiniStack and its functions see.
 const INHERITED: [&str; 4] = ["PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH"];
@@ -68,7 +71,7 @@ impl Embedded {
 
     pub(crate) async fn start(&self, progress: Progress<'_>) -> Result<Running, Error> {
         if let Some(port) = self.port {
-            free(port)?;
+            loopback::free(port)?;
         }
         let python = python::find(self.python.as_deref(), std::env::var_os("PATH").as_deref()).await?;
         let venv = Venv::ensure(&self.home, &python, progress).await?;
@@ -78,12 +81,13 @@ impl Embedded {
 
     async fn run(&self, venv: &Venv) -> Result<Running, Error> {
         let by = Instant::now() + self.answer_within;
-        let log = home::new_log(&self.home)?;
+        let log = home::new_log(&self.home, "ministack")?;
         let scratch = home::new_scratch(&self.home)?;
         let mut child = self.spawn(venv, &log, scratch.path())?;
         let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
         let process = Process { child, _stdin: stdin, log: log.clone() };
-        let not_ready = || Error::NotReady { within: self.answer_within, log: LogTail::read(&log) };
+        let not_ready =
+            || Error::NotReady { what: NAME.into(), within: self.answer_within, log: LogTail::read(&log) };
 
         // From here on dropping `process` ends the child, whichever way this function is left.
         let port = match stdout {
@@ -146,14 +150,6 @@ impl Embedded {
             ("STATE_DIR", path("state")),
             ("TMPDIR", path("")),
         ]
-    }
-}
-
-/// Asks for the port early, before anything is installed or started.
-fn free(port: u16) -> Result<(), Error> {
-    match std::net::TcpListener::bind(("127.0.0.1", port)) {
-        Ok(_) => Ok(()),
-        Err(source) => Err(Error::Port { port, source }),
     }
 }
 
@@ -223,7 +219,7 @@ impl Process {
             (None, Some(signal)) => format!("signal {signal}"),
             (None, None) => return None,
         };
-        Some(Error::Died { status, log: LogTail::read(&self.log) })
+        Some(Error::Died { what: NAME.into(), status, log: LogTail::read(&self.log) })
     }
 
     /// Waits a moment for a child that is about to end; none when it lives on.
@@ -257,13 +253,5 @@ mod tests {
     #[test]
     fn nothing_of_the_users_aws_configuration_is_inherited() {
         assert!(INHERITED.iter().all(|name| !name.starts_with("AWS_")));
-    }
-
-    #[test]
-    fn a_port_in_use_is_refused_with_the_port() -> std::io::Result<()> {
-        let taken = std::net::TcpListener::bind(("127.0.0.1", 0))?;
-        let port = taken.local_addr()?.port();
-        assert!(matches!(free(port), Err(Error::Port { port: named, .. }) if named == port));
-        Ok(())
     }
 }

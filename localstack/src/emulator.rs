@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::embedded::{Embedded, Running};
-use crate::{Error, FunctionProcess, LoopbackUrl, health};
+use crate::{Containers, Error, FunctionProcess, LoopbackUrl, Stack, health};
 
 /// The region that a local run uses.
 pub const REGION: &str = "us-east-1";
@@ -35,6 +35,8 @@ pub type Progress<'a> = &'a (dyn Fn(&str) + Sync);
 pub enum Backend {
     /// MiniStack as a child process.
     Embedded(Embedded),
+    /// LocalStack, or an image that answers as it does, in a container.
+    LocalStack(Containers),
     /// Whatever answers at this URL.
     Endpoint(LoopbackUrl),
 }
@@ -43,7 +45,15 @@ pub enum Backend {
 #[derive(Debug)]
 pub struct Emulator {
     endpoint: LoopbackUrl,
-    running: Option<Running>,
+    started: Started,
+}
+
+/// What we started, and end.
+#[derive(Debug)]
+enum Started {
+    Process(Running),
+    Containers(Stack),
+    Nothing,
 }
 
 impl Emulator {
@@ -57,13 +67,17 @@ impl Emulator {
         match backend {
             Backend::Embedded(embedded) => {
                 let running = embedded.start(progress).await?;
-                Ok(Self { endpoint: running.endpoint().clone(), running: Some(running) })
+                Ok(Self { endpoint: running.endpoint().clone(), started: Started::Process(running) })
+            }
+            Backend::LocalStack(containers) => {
+                let stack = containers.start(progress).await?;
+                Ok(Self { endpoint: stack.endpoint().clone(), started: Started::Containers(stack) })
             }
             Backend::Endpoint(endpoint) => {
                 health::connect(&endpoint, CONNECT_WITHIN)
                     .await
                     .map_err(|source| Error::NothingAnswers { url: endpoint.to_string(), source })?;
-                Ok(Self { endpoint, running: None })
+                Ok(Self { endpoint, started: Started::Nothing })
             }
         }
     }
@@ -77,21 +91,38 @@ impl Emulator {
     /// The emulator's log, where it is ours to keep.
     #[must_use]
     pub fn log(&self) -> Option<&Path> {
-        self.running.as_ref().map(Running::log)
+        match &self.started {
+            Started::Process(running) => Some(running.log()),
+            Started::Containers(stack) => Some(stack.log()),
+            Started::Nothing => None,
+        }
     }
 
-    /// The emulator's process id, where it is ours.
+    /// The emulator's process id, where it is a child of ours.
     #[must_use]
     pub fn process_id(&self) -> Option<u32> {
-        self.running.as_ref().map(Running::process_id)
+        match &self.started {
+            Started::Process(running) => Some(running.process_id()),
+            Started::Containers(_) | Started::Nothing => None,
+        }
+    }
+
+    /// The containers that it runs in and runs, where it is one.
+    #[must_use]
+    pub fn containers(&self) -> Option<&Stack> {
+        match &self.started {
+            Started::Containers(stack) => Some(stack),
+            Started::Process(_) | Started::Nothing => None,
+        }
     }
 
     /// Waits until the emulator ends by itself and says how: what a run that stays up watches. An endpoint that we
     /// did not start is not watched.
     pub async fn died(&self) -> Error {
-        match &self.running {
-            Some(running) => running.died().await,
-            None => std::future::pending().await,
+        match &self.started {
+            Started::Process(running) => running.died().await,
+            Started::Containers(stack) => stack.container().until_died().await,
+            Started::Nothing => std::future::pending().await,
         }
     }
 
@@ -100,19 +131,35 @@ impl Emulator {
     /// # Errors
     /// [`Error::Died`] when it has ended by itself.
     pub fn check(&self) -> Result<(), Error> {
-        self.running.as_ref().map_or(Ok(()), Running::check)
+        match &self.started {
+            Started::Process(running) => running.check(),
+            Started::Containers(stack) => stack.check(),
+            Started::Nothing => Ok(()),
+        }
     }
 
-    /// The processes of the functions that the emulator runs now; none for an endpoint that we did not start.
+    /// The processes of the functions that the emulator runs now as ours; none in containers, and none for an endpoint that
+    /// we did not start.
     ///
     /// # Errors
     /// [`Error::Processes`] when the machine's processes cannot be listed.
     pub fn function_processes(&self) -> Result<Vec<FunctionProcess>, Error> {
-        self.running.as_ref().map_or_else(|| Ok(Vec::new()), Running::function_processes)
+        match &self.started {
+            Started::Process(running) => running.function_processes(),
+            Started::Containers(_) | Started::Nothing => Ok(Vec::new()),
+        }
     }
 
-    /// Ends what was started: the emulator, its functions and its scratch directory. The log stays.
-    pub fn stop(self) {
-        drop(self);
+    /// Ends what was started: the emulator, its functions, its scratch directory, and all containers on its network. The logs
+    /// stay. Dropping does the same and tells nobody what could not be removed.
+    ///
+    /// # Errors
+    /// [`Error::Docker`] or [`Error::Left`] when something of it may be left. The next start removes it once this process
+    /// has ended.
+    pub async fn stop(self) -> Result<(), Error> {
+        match self.started {
+            Started::Containers(stack) => stack.stop().await,
+            Started::Process(_) | Started::Nothing => Ok(()),
+        }
     }
 }

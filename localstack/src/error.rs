@@ -50,21 +50,88 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// The emulator ended by itself.
-    #[error("MiniStack ended by itself ({status}){log}")]
+    /// The emulator, or a container beside it, ended by itself.
+    #[error("{what} ended by itself ({status}){log}")]
     Died {
+        /// Its name, an image's for a container.
+        what: String,
         /// Its exit code or the signal that ended it.
         status: String,
         /// Its log.
         log: LogTail,
     },
-    /// The emulator runs but does not answer as it should.
-    #[error("MiniStack did not answer within {} s of its start{log}", within.as_secs_f32())]
+    /// The emulator, or a container beside it, runs but does not answer as it should.
+    #[error("{what} did not answer within {} s of its start{log}", within.as_secs_f32())]
     NotReady {
+        /// Its name, an image's for a container.
+        what: String,
         /// How long it was waited for.
         within: Duration,
         /// Its log.
         log: LogTail,
+    },
+    /// No port is free on this machine.
+    #[error("no port of 127.0.0.1 is free")]
+    NoPort {
+        /// Why not.
+        source: io::Error,
+    },
+    /// Docker cannot be talked to.
+    #[error("Docker does not answer at {}", socket.display())]
+    NoDocker {
+        /// Its socket.
+        socket: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Docker is said to be on another machine, whose ports are not this one's.
+    #[error("DOCKER_HOST is `{host}`, which is no socket on this machine")]
+    DockerHost {
+        /// What it says.
+        host: String,
+    },
+    /// An image is not there and cannot be pulled.
+    #[error("the image {image} cannot be had: {reason}")]
+    Image {
+        /// The image.
+        image: String,
+        /// What Docker or the registry says.
+        reason: String,
+    },
+    /// Docker does not start a container of the image.
+    #[error("the image {image} does not start: {reason}")]
+    Start {
+        /// The image.
+        image: String,
+        /// What Docker says.
+        reason: String,
+    },
+    /// LocalStack ended because of its auth token.
+    #[error("{image} {}{log}", if *given { "does not take its auth token" } else { "does not run without an auth token" })]
+    Token {
+        /// The image.
+        image: String,
+        /// Whether it was given one.
+        given: bool,
+        /// Its log.
+        log: LogTail,
+    },
+    /// Docker refused something.
+    #[error("could not {action} Docker")]
+    Docker {
+        /// What was asked.
+        action: &'static str,
+        /// What it says.
+        source: Box<testcontainers::bollard::errors::Error>,
+    },
+    /// Local AWS was stopped before.
+    #[error("local AWS has been stopped")]
+    Stopped,
+    /// Containers join a network as fast as they are removed.
+    #[error("something starts containers on the network {network} while they are removed")]
+    Left {
+        /// The network.
+        network: String,
     },
     /// The endpoint is not on this machine.
     #[error("`{url}` is no endpoint for a local run: {reason}")]
@@ -145,7 +212,50 @@ impl Error {
                 "start the emulator there first, or leave the endpoint out to have one started".into()
             }
             Self::Processes { .. } => "install ps (Debian, Ubuntu: `apt install procps`)".into(),
-            Self::Kill { .. } | Self::Io { .. } => return None,
+            Self::NoDocker { source, .. } => format!(
+                "{}, or use the backend `embedded`, which needs no Docker",
+                match source.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        "this user may not use Docker: join its group (`sudo usermod -aG docker $USER`, then log in anew)"
+                    }
+                    io::ErrorKind::NotFound => {
+                        "install Docker (https://docs.docker.com/engine/install/) or start it (`sudo systemctl start docker`; \
+                         on macOS Docker Desktop), name its socket in DOCKER_HOST as unix:///path if it lies elsewhere"
+                    }
+                    _ => "start Docker (`sudo systemctl start docker`; on macOS Docker Desktop)",
+                }
+            ),
+            Self::DockerHost { .. } => {
+                "name a socket (DOCKER_HOST=unix:///var/run/docker.sock) or unset it: the containers' ports must be this \
+                 machine's; the backend `embedded` needs no Docker"
+                    .into()
+            }
+            Self::Image { .. } => {
+                "check the name and the network; HEADWATER_LOCALSTACK_IMAGE and HEADWATER_EVENTSTORE_IMAGE take a mirror's \
+                 image, and `cargo xtask image` builds EventStoreDB's stand-in"
+                    .into()
+            }
+            Self::Start { .. } => {
+                "the reason is Docker's own; `docker run --rm -it IMAGE` shows more, and HEADWATER_LOCALSTACK_IMAGE and \
+                 HEADWATER_EVENTSTORE_IMAGE take another image"
+                    .into()
+            }
+            Self::Token { given: false, .. } => {
+                "set LOCALSTACK_AUTH_TOKEN (https://app.localstack.cloud/settings/auth-tokens), or unset \
+                 HEADWATER_LOCALSTACK_IMAGE: localstack/localstack:4.14.0 needs none"
+                    .into()
+            }
+            Self::Token { given: true, .. } => {
+                "check LOCALSTACK_AUTH_TOKEN (https://app.localstack.cloud/settings/auth-tokens), or unset it: \
+                 localstack/localstack:4.14.0 needs none"
+                    .into()
+            }
+            Self::Left { network } => {
+                format!("`docker ps --filter network={network}` shows them; the next run removes them too")
+            }
+            Self::Docker { .. } | Self::Stopped | Self::NoPort { .. } | Self::Kill { .. } | Self::Io { .. } => {
+                return None;
+            }
         };
         Some(help)
     }
@@ -174,6 +284,11 @@ impl LogTail {
     /// Reads the end of a log. One that cannot be read has no lines: the error that it is part of matters more.
     pub(crate) fn read(path: &Path) -> Self {
         Self { path: path.to_owned(), lines: last_lines(&end_of(path).unwrap_or_default()) }
+    }
+
+    /// Whether its last lines have this text.
+    pub(crate) fn says(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
     }
 }
 

@@ -28,14 +28,14 @@ fn cache_directory() -> PathBuf {
     set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).unwrap_or_else(std::env::temp_dir)
 }
 
-/// An empty log file of this run's own.
-pub(crate) fn new_log(home: &Path) -> Result<PathBuf, Error> {
+/// An empty log file of this run's own, named after what writes it.
+pub(crate) fn new_log(home: &Path, of: &str) -> Result<PathBuf, Error> {
     let logs = home.join("logs");
     fs::create_dir_all(&logs).context("create", &logs)?;
     forget_old_logs(&logs);
     let seconds = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
     let log = tempfile::Builder::new()
-        .prefix(&format!("ministack-{seconds}-"))
+        .prefix(&format!("{of}-{seconds}-"))
         .suffix(".log")
         .tempfile_in(&logs)
         .context("create a log in", &logs)?;
@@ -43,18 +43,25 @@ pub(crate) fn new_log(home: &Path) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// Logs are named by the time they were made, so order of names is order of age. One that another run removes at the
-/// same time is gone as it should be.
+/// Logs are named by what wrote them and by the time they were made. One that another run removes at the same time is gone as
+/// it should be.
 fn forget_old_logs(logs: &Path) {
     let Ok(entries) = fs::read_dir(logs) else { return };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
+    paths.sort_by_cached_key(|path| made(path));
     let old = (paths.len() + 1).saturating_sub(LOGS_KEPT);
     for path in paths.iter().take(old) {
         if let Err(error) = fs::remove_file(path) {
             tracing::debug!(%error, path = %path.display(), "could not remove an old log");
         }
     }
+}
+
+/// The seconds in a log's name, which is `<of>-<seconds>-<letters>.log`.
+fn made(log: &Path) -> (u64, Option<OsString>) {
+    let name = log.file_name().map(OsString::from);
+    let seconds = name.as_ref().and_then(|name| name.to_str()?.rsplit('-').nth(1)?.parse().ok());
+    (seconds.unwrap_or_default(), name)
 }
 
 /// A directory of this run's own that goes with it.
@@ -81,14 +88,15 @@ mod tests {
         let logs = home.path().join("logs");
         fs::create_dir(&logs)?;
         for age in 0..LOGS_KEPT + 20 {
-            fs::write(logs.join(format!("ministack-{:010}-x.log", 1_000_000 + age)), "")?;
+            let of = ["localstack", "ministack", "a-task"][age % 3];
+            fs::write(logs.join(format!("{of}-{}-x.log", 1_000_000 + age)), "")?;
         }
-        let log = new_log(home.path())?;
+        let log = new_log(home.path(), "ministack")?;
         let mut names: Vec<_> =
             fs::read_dir(&logs)?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-        names.sort();
+        names.sort_by_cached_key(|name| made(Path::new(name)));
         assert_eq!(names.len(), LOGS_KEPT);
-        assert_eq!(names[0], "ministack-0001000021-x.log");
+        assert_eq!(names[0], "localstack-1000021-x.log");
         assert!(log.is_file());
         Ok(())
     }

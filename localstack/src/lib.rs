@@ -2,9 +2,12 @@
 //!
 //! [`Emulator::start`] takes a [`Backend`] and gives an endpoint on this machine, with the dummy credentials to use
 //! there. The embedded backend runs MiniStack, pinned by hash in a private virtual environment; it ends with the
-//! [`Emulator`], and with the process that holds it, however that ends. [`EventStore`] is what runs where EventStoreDB's task
-//! would.
+//! [`Emulator`], and with the process that holds it, however that ends. [`Containers`] runs LocalStack with Docker; what a
+//! process that was killed leaves of it, the next one removes. [`EventStore`] is what runs where EventStoreDB's task would,
+//! or a [`Service`] among the containers.
 
+mod containers;
+mod docker;
 mod embedded;
 mod emulator;
 mod error;
@@ -12,10 +15,16 @@ mod eventstore;
 mod health;
 mod home;
 mod loopback;
+mod network;
+mod owner;
 mod processes;
 mod python;
+mod removal;
+mod service;
+mod stack;
 mod venv;
 
+pub use containers::{AuthToken, Containers};
 pub use embedded::Embedded;
 pub use emulator::{ACCOUNT, Backend, CREDENTIALS, Credentials, Emulator, Progress, REGION};
 pub use error::{Error, LogTail};
@@ -23,3 +32,5 @@ pub use eventstore::{Credentials as EventStoreCredentials, EventStore, EventStor
 pub use home::home;
 pub use loopback::LoopbackUrl;
 pub use processes::FunctionProcess;
+pub use service::{Definition, File, Service};
+pub use stack::{Stack, Task};

@@ -76,9 +76,25 @@ impl fmt::Display for LoopbackUrl {
     }
 }
 
+/// Asks for a port early, before anything is installed or started.
+pub(crate) fn free(port: u16) -> Result<(), Error> {
+    match std::net::TcpListener::bind(("127.0.0.1", port)) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(Error::Port { port, source }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_in_use_is_refused_with_the_port() -> std::io::Result<()> {
+        let taken = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let port = taken.local_addr()?.port();
+        assert!(matches!(free(port), Err(Error::Port { port: named, .. }) if named == port));
+        Ok(())
+    }
 
     #[test]
     fn urls_of_this_machine_are_taken() {

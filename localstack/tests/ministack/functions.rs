@@ -89,7 +89,7 @@ async fn its_functions_end_with_it() -> Outcome {
     create_function(&emulator)?;
     invoke(&emulator)?;
     let process = emulator.function_processes()?.remove(0);
-    emulator.stop();
+    emulator.stop().await?;
     // Killed in the same moment; the system may still be taking it down.
     let by = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while process.kill().is_ok() {

@@ -61,7 +61,7 @@ async fn ten_runs_side_by_side_do_not_disturb_each_other() -> Outcome {
 async fn stopping_ends_it_and_keeps_its_log() -> Outcome {
     let emulator = start(|_| ()).await?;
     let (endpoint, log) = (emulator.endpoint().clone(), emulator.log().expect("a log").to_owned());
-    emulator.stop();
+    emulator.stop().await?;
     assert!(!answers(&endpoint));
     assert!(std::fs::read_to_string(log)?.contains("Ready"));
     Ok(())
@@ -73,7 +73,7 @@ async fn a_port_that_was_asked_for_is_used() -> Outcome {
     let port = first.endpoint().port();
     let Err(taken) = start(|embedded| embedded.port = Some(port)).await else { panic!("the port was taken") };
     assert!(matches!(taken, Error::Port { .. }));
-    first.stop();
+    first.stop().await?;
     let second = start(|embedded| embedded.port = Some(port)).await?;
     assert_eq!(second.endpoint().port(), port);
     Ok(())
