@@ -4,9 +4,9 @@
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::arrows;
 use crate::cargo::{Workspace, program};
 use crate::package::{self, Platform};
+use crate::{arrows, workflows};
 
 /// Runs every step and ends with the first that fails.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -17,12 +17,15 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .run()
         .context("the code is not formatted; `cargo fmt --all` does it")?;
     arrows::run(workspace)?;
+    workflows::run(workspace)?;
     cmd!(shell, "{cargo} clippy --workspace --all-targets --locked -- --deny warnings").run()?;
     // The end-to-end tests deploy the real functions.
     let made = package::make(workspace, Platform::Host)?;
     let packages = &made.directory;
     cmd!(shell, "{cargo} test --workspace --locked --no-fail-fast")
         .env("HEADWATER_PACKAGES", packages)
+        // What the tests deploy is nothing for the job's summary.
+        .env_remove("GITHUB_ACTIONS")
         .run()?;
     Ok(())
 }

@@ -25,14 +25,14 @@ pub(crate) struct Passed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Needs {
     Nothing,
-    /// Those for this machine.
+    /// Those for this machine, as it is or, where the backend runs them in containers, as Lambda on its processor.
     ForHost,
     /// Those for the environment: this machine for `local`, else Lambda.
     ForEnvironment,
 }
 
 /// Every command, with the line that the help shows.
-pub(crate) const COMMANDS: [Passed; 15] = [
+pub(crate) const COMMANDS: [Passed; 18] = [
     passed("test-local", "Prove the whole pipeline on this machine and print a report", Needs::ForHost),
     passed("up", "Start local AWS, deploy to it and keep it up until Ctrl-C", Needs::ForHost),
     passed("send", "Send events: a file, standard input, or generated load", Needs::Nothing),
@@ -45,8 +45,11 @@ pub(crate) const COMMANDS: [Passed; 15] = [
     passed("destroy", "Delete an environment's stateless resources", Needs::Nothing),
     passed("drift", "Tell how AWS differs from the code; exit code 2 if it does", Needs::ForEnvironment),
     passed("status", "Show outputs and the health of each part", Needs::Nothing),
+    passed("bootstrap", "Let GitHub Actions plan and deploy an environment", Needs::Nothing),
+    passed("policy", "Print what a bootstrap grants", Needs::Nothing),
     passed("adopt", "Take over what exists already", Needs::ForEnvironment),
     passed("history", "List past deployments", Needs::Nothing),
+    passed("environments", "List the environments in AWS, with the roles of their workflows", Needs::Nothing),
     passed("settings", "Print every setting of headwater.toml with its default and range", Needs::Nothing),
 ];
 
@@ -103,6 +106,11 @@ impl Passed {
         let environment = option(arguments, "--env").or_else(|| variable("HEADWATER_ENV"));
         match (self.needs, environment) {
             (Needs::Nothing, _) => None,
+            (Needs::ForHost, _)
+                if option(arguments, "--backend").is_some_and(|name| name == "localstack") =>
+            {
+                Architecture::of_host().map(Platform::Lambda)
+            }
             (Needs::ForHost, _) | (Needs::ForEnvironment, None) => Some(Platform::Host),
             (Needs::ForEnvironment, Some(name)) if name == "local" => Some(Platform::Host),
             (Needs::ForEnvironment, Some(name)) => {
@@ -144,6 +152,15 @@ mod tests {
         assert_eq!(platform("test-local", &["--json"]), Some(Platform::Host));
         assert_eq!(platform("plan", &[]), Some(Platform::Host));
         assert_eq!(platform("deploy", &["--yes", "--env=local"]), Some(Platform::Host));
+    }
+
+    /// LocalStack runs functions in containers of Amazon Linux 2023.
+    #[test]
+    fn localstack_packages_for_lambda_on_this_machines_processor() {
+        let lambda = Architecture::of_host().map(Platform::Lambda);
+        assert_eq!(platform("test-local", &["--backend", "localstack"]), lambda);
+        assert_eq!(platform("up", &["--backend=localstack", "--json"]), lambda);
+        assert_eq!(platform("up", &["--backend", "embedded"]), Some(Platform::Host));
     }
 
     #[test]

@@ -8,9 +8,14 @@ mod bench;
 mod cargo;
 mod ci;
 mod failure;
+mod github;
 mod glibc;
 mod headwater;
+mod image;
 mod package;
+mod python;
+mod tools;
+mod workflows;
 
 use std::process::ExitCode;
 
@@ -26,10 +31,19 @@ const WRONG_USAGE: u8 = 64;
 enum Task {
     /// Build the Lambda functions' zips, byte-identical for identical sources.
     Package(package::Arguments),
-    /// Run all that must hold before a change is merged: format, arrows, lints, tests.
+    /// Build the container images that stand in for EventStoreDB's and LocalStack's.
+    Image(image::Arguments),
+    /// Run all that must hold before a change is merged: format, arrows, workflows, lints, tests.
     Ci,
     /// Check which of our crates depends on which.
     Arrows,
+    /// Check the workflows of GitHub Actions: their schema, and what makes them unsafe.
+    Workflows,
+    /// Install cargo-lambda, pinned, for packaging; in GitHub Actions put it on the path.
+    Tools,
+    /// Tell people on GitHub of plans and drift.
+    #[command(subcommand)]
+    Github(github::Command),
     /// Measure: events a second, cold start, memory, zip size.
     Bench(bench::Arguments),
 }
@@ -74,8 +88,12 @@ fn run(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     }
     match Task::from_arg_matches(matches)? {
         Task::Package(arguments) => package::run(&workspace, &arguments)?,
+        Task::Image(arguments) => image::run(&workspace, arguments)?,
         Task::Ci => ci::run(&workspace)?,
         Task::Arrows => arrows::run(&workspace)?,
+        Task::Workflows => workflows::run(&workspace)?,
+        Task::Tools => tools::run(&workspace)?,
+        Task::Github(command) => github::run(&command)?,
         Task::Bench(arguments) => bench::run(&workspace, &arguments)?,
     }
     Ok(ExitCode::SUCCESS)
