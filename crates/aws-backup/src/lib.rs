@@ -1,6 +1,7 @@
 //! AWS Backup: vaults, and the plans that fill them.
 
 mod plans;
+mod scopes;
 mod spec;
 mod tags;
 #[cfg(test)]

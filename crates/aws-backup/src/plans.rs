@@ -11,9 +11,10 @@ use aws_env::{At, SdkConfig};
 use aws_sdk_backup::{Client, operation::get_backup_plan::GetBackupPlanOutput};
 use futures::future::{try_join_all, try_join3};
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
+use crate::scopes::{BACKUP_ROLE, NEW_PLAN, OWN_PLANS, PASS_ROLE, PLANS, TAG_PLAN};
 use crate::{BackupSelection, PlanSpec, tags};
 
 /// AWS Backup's plans, each with its selection.
@@ -130,27 +131,29 @@ impl Family for Plans {
     ];
 
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("backup:GetBackupPlan"),
-        IamAction::read("backup:GetBackupSelection"),
-        IamAction::read("backup:ListBackupPlans"),
-        IamAction::read("backup:ListBackupSelections"),
-        IamAction::read("backup:ListTags"),
-        IamAction::write("backup:CreateBackupPlan"),
-        IamAction::write("backup:CreateBackupSelection"),
-        IamAction::write("backup:DeleteBackupPlan"),
-        IamAction::write("backup:DeleteBackupSelection"),
+        IamAction::read("backup:GetBackupPlan").within(PLANS),
+        IamAction::read("backup:GetBackupSelection").within(PLANS),
+        IamAction::read("backup:ListBackupPlans").within(Within::IN_REGION),
+        IamAction::read("backup:ListBackupSelections").within(PLANS),
+        IamAction::read("backup:ListTags").within(PLANS),
+        IamAction::write("backup:CreateBackupPlan").within(NEW_PLAN),
+        IamAction::write("backup:CreateBackupSelection").within(OWN_PLANS),
+        IamAction::write("backup:DeleteBackupPlan").within(OWN_PLANS),
+        IamAction::write("backup:DeleteBackupSelection").within(OWN_PLANS),
         // Called to adopt, and asked for besides CreateBackupPlan with tags.
-        IamAction::write("backup:TagResource"),
-        IamAction::write("backup:UpdateBackupPlan"),
+        IamAction::write("backup:TagResource").within(TAG_PLAN),
+        IamAction::write("backup:UpdateBackupPlan").within(OWN_PLANS),
         IamAction::dependent(
             "iam:PassRole",
             "https://docs.aws.amazon.com/aws-backup/latest/devguide/access-control.html",
-        ),
+        )
+        .within(PASS_ROLE),
         // The first plan of an account has AWS Backup make its own role.
         IamAction::dependent(
             "iam:CreateServiceLinkedRole",
             "https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles.html",
-        ),
+        )
+        .within(BACKUP_ROLE),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<PlanSpec>>> {

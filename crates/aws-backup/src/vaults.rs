@@ -6,9 +6,10 @@ use aws_env::{At, Patience, SdkConfig, retry_while, wait_until};
 use aws_sdk_backup::{Client, types::BackupVaultListMember};
 use futures::future::try_join_all;
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
+use crate::scopes::{KEYS, KEYS_BY_BACKUP, OWN_VAULTS, VAULTS};
 use crate::{VaultSpec, tags};
 
 /// Marks a vault for which a key was chosen. AWS Backup tells a key of every vault, the account's own one too.
@@ -134,18 +135,18 @@ impl Family for Vaults {
     const REFERS_TO: &'static [Kind] = &[];
 
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("backup:ListBackupVaults"),
-        IamAction::read("backup:ListTags"),
-        IamAction::write("backup:CreateBackupVault"),
-        IamAction::write("backup:DeleteBackupVault"),
+        IamAction::read("backup:ListBackupVaults").within(Within::IN_REGION),
+        IamAction::read("backup:ListTags").within(VAULTS),
+        IamAction::write("backup:CreateBackupVault").within(OWN_VAULTS),
+        IamAction::write("backup:DeleteBackupVault").within(OWN_VAULTS),
         // Called to adopt, and asked for besides CreateBackupVault with tags.
-        IamAction::write("backup:TagResource"),
-        IamAction::dependent("backup-storage:MountCapsule", PERMISSIONS),
-        IamAction::dependent("kms:CreateGrant", PERMISSIONS),
-        IamAction::dependent("kms:Decrypt", PERMISSIONS),
-        IamAction::dependent("kms:DescribeKey", PERMISSIONS),
-        IamAction::dependent("kms:GenerateDataKey", PERMISSIONS),
-        IamAction::dependent("kms:RetireGrant", PERMISSIONS),
+        IamAction::write("backup:TagResource").within(OWN_VAULTS),
+        IamAction::dependent("backup-storage:MountCapsule", PERMISSIONS).within(Within::IN_REGION),
+        IamAction::dependent("kms:CreateGrant", PERMISSIONS).within(KEYS_BY_BACKUP),
+        IamAction::dependent("kms:Decrypt", PERMISSIONS).within(KEYS_BY_BACKUP),
+        IamAction::dependent("kms:DescribeKey", PERMISSIONS).within(KEYS),
+        IamAction::dependent("kms:GenerateDataKey", PERMISSIONS).within(KEYS_BY_BACKUP),
+        IamAction::dependent("kms:RetireGrant", PERMISSIONS).within(KEYS_BY_BACKUP),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<VaultSpec>>> {

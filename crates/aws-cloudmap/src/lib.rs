@@ -6,6 +6,7 @@ mod handle;
 mod instances;
 mod namespaces;
 mod operation;
+mod scopes;
 mod services;
 mod spec;
 mod tags;

@@ -14,9 +14,10 @@ use aws_sdk_servicediscovery::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
+use crate::scopes::{NAMESPACES, OWN_NAMESPACES, RECORDS, TAGS, ZONES};
 use crate::{NamespaceSpec, client::client, handle::prefix, tags};
 
 /// How many namespaces' tags are read at once.
@@ -137,21 +138,21 @@ impl Family for Namespaces {
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::EC2::VPC")];
 
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("servicediscovery:GetNamespace"),
-        IamAction::read("servicediscovery:ListNamespaces"),
-        IamAction::read("servicediscovery:ListTagsForResource"),
-        IamAction::write("servicediscovery:CreatePrivateDnsNamespace"),
-        IamAction::write("servicediscovery:DeleteNamespace"),
-        IamAction::write("servicediscovery:GetOperation"),
-        IamAction::write("servicediscovery:TagResource"),
-        IamAction::write("servicediscovery:UpdatePrivateDnsNamespace"),
-        IamAction::dependent("ec2:DescribeRegions", PERMISSIONS),
-        IamAction::dependent("ec2:DescribeVpcs", PERMISSIONS),
-        IamAction::dependent("route53:ChangeResourceRecordSets", FULL_ACCESS),
-        IamAction::dependent("route53:CreateHostedZone", PERMISSIONS),
-        IamAction::dependent("route53:DeleteHostedZone", FULL_ACCESS),
-        IamAction::dependent("route53:GetHostedZone", PERMISSIONS),
-        IamAction::dependent("route53:ListHostedZonesByName", PERMISSIONS),
+        IamAction::read("servicediscovery:GetNamespace").within(NAMESPACES),
+        IamAction::read("servicediscovery:ListNamespaces").within(Within::IN_REGION),
+        IamAction::read("servicediscovery:ListTagsForResource").within(Within::IN_REGION),
+        IamAction::write("servicediscovery:CreatePrivateDnsNamespace").within(TAGS),
+        IamAction::write("servicediscovery:DeleteNamespace").within(OWN_NAMESPACES),
+        IamAction::write("servicediscovery:GetOperation").within(Within::IN_REGION),
+        IamAction::write("servicediscovery:TagResource").within(TAGS),
+        IamAction::write("servicediscovery:UpdatePrivateDnsNamespace").within(OWN_NAMESPACES),
+        IamAction::dependent("ec2:DescribeRegions", PERMISSIONS).within(Within::IN_REGION),
+        IamAction::dependent("ec2:DescribeVpcs", PERMISSIONS).within(Within::IN_REGION),
+        IamAction::dependent("route53:ChangeResourceRecordSets", FULL_ACCESS).within(RECORDS),
+        IamAction::dependent("route53:CreateHostedZone", PERMISSIONS).within(Within::IN_ACCOUNT),
+        IamAction::dependent("route53:DeleteHostedZone", FULL_ACCESS).within(ZONES),
+        IamAction::dependent("route53:GetHostedZone", PERMISSIONS).within(ZONES),
+        IamAction::dependent("route53:ListHostedZonesByName", PERMISSIONS).within(Within::IN_ACCOUNT),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<NamespaceSpec>>> {

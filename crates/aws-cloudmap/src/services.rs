@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 use aws_env::{At, SdkConfig};
 use aws_sdk_servicediscovery::{Client, types::Service};
 use futures::{StreamExt, TryStreamExt, stream};
-use resource::{Class, Desired, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{HEALTH_CHECKS, NEW_SERVICE, OWN_SERVICES, RECORDS, SERVICES, TAGS};
 use crate::{
     ServiceSpec,
     client::client,
@@ -110,20 +113,20 @@ impl Family for Services {
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::ServiceDiscovery::PrivateDnsNamespace")];
 
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("servicediscovery:GetService"),
-        IamAction::read("servicediscovery:ListServices"),
-        IamAction::read("servicediscovery:ListTagsForResource"),
-        IamAction::write("servicediscovery:CreateService"),
-        IamAction::write("servicediscovery:DeleteService"),
-        IamAction::write("servicediscovery:DeregisterInstance"),
-        IamAction::write("servicediscovery:GetOperation"),
-        IamAction::write("servicediscovery:ListInstances"),
-        IamAction::write("servicediscovery:TagResource"),
-        IamAction::write("servicediscovery:UpdateService"),
-        IamAction::dependent("route53:ChangeResourceRecordSets", FULL_ACCESS),
-        IamAction::dependent("route53:DeleteHealthCheck", PERMISSIONS),
-        IamAction::dependent("route53:GetHealthCheck", PERMISSIONS),
-        IamAction::dependent("route53:UpdateHealthCheck", PERMISSIONS),
+        IamAction::read("servicediscovery:GetService").within(SERVICES),
+        IamAction::read("servicediscovery:ListServices").within(Within::IN_REGION),
+        IamAction::read("servicediscovery:ListTagsForResource").within(Within::IN_REGION),
+        IamAction::write("servicediscovery:CreateService").within(NEW_SERVICE),
+        IamAction::write("servicediscovery:DeleteService").within(OWN_SERVICES),
+        IamAction::write("servicediscovery:DeregisterInstance").within(OWN_SERVICES),
+        IamAction::write("servicediscovery:GetOperation").within(Within::IN_REGION),
+        IamAction::write("servicediscovery:ListInstances").within(OWN_SERVICES),
+        IamAction::write("servicediscovery:TagResource").within(TAGS),
+        IamAction::write("servicediscovery:UpdateService").within(OWN_SERVICES),
+        IamAction::dependent("route53:ChangeResourceRecordSets", FULL_ACCESS).within(RECORDS),
+        IamAction::dependent("route53:DeleteHealthCheck", PERMISSIONS).within(HEALTH_CHECKS),
+        IamAction::dependent("route53:GetHealthCheck", PERMISSIONS).within(HEALTH_CHECKS),
+        IamAction::dependent("route53:UpdateHealthCheck", PERMISSIONS).within(HEALTH_CHECKS),
     ];
 
     // A service's name is unique in its namespace alone, so that another environment's of the same name is no obstacle, and

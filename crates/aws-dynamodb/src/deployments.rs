@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
 use futures::{FutureExt, future::BoxFuture};
 use resource::{Class, Deployment, DeploymentStore, Error, IamAction, Lease, Result, Scope, Swap};
 
+use crate::scopes::DEPLOYMENTS;
 use crate::{
     KeySchema, Table, TableSpec,
     item::{self, Item},
@@ -48,8 +49,12 @@ pub struct Deployments {
 
 impl Deployments {
     /// What the callers of the methods need besides the family's own actions.
-    pub const ACTIONS: &'static [IamAction] =
-        &[IamAction::read(GET), IamAction::read(QUERY), IamAction::write(PUT), IamAction::write(DELETE)];
+    pub const ACTIONS: &'static [IamAction] = &[
+        IamAction::read(GET).within(DEPLOYMENTS),
+        IamAction::read(QUERY).within(DEPLOYMENTS),
+        IamAction::write(PUT).within(DEPLOYMENTS),
+        IamAction::write(DELETE).within(DEPLOYMENTS),
+    ];
 
     /// The table, as others speak of it.
     pub fn table(scope: &Scope) -> Table {

@@ -11,8 +11,11 @@ use aws_sdk_dynamodb::{
     },
 };
 use futures::{StreamExt, TryStreamExt, join, stream};
-use resource::{Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{OWN_TABLES, TABLES};
 use crate::{TableSpec, wire};
 
 /// How many tables are described at once. DynamoDB lets ten of some of these calls pass in a second.
@@ -139,17 +142,17 @@ impl Family for Tables {
     // Tagging inside CreateTable asks for dynamodb:TagResource:
     // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Tagging.html
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("dynamodb:DescribeContinuousBackups"),
-        IamAction::read("dynamodb:DescribeTable"),
-        IamAction::read("dynamodb:DescribeTimeToLive"),
-        IamAction::read("dynamodb:ListTables"),
-        IamAction::read("dynamodb:ListTagsOfResource"),
-        IamAction::write("dynamodb:CreateTable"),
-        IamAction::write("dynamodb:DeleteTable"),
-        IamAction::write("dynamodb:TagResource"),
-        IamAction::write("dynamodb:UpdateContinuousBackups"),
-        IamAction::write("dynamodb:UpdateTable"),
-        IamAction::write("dynamodb:UpdateTimeToLive"),
+        IamAction::read("dynamodb:DescribeContinuousBackups").within(TABLES),
+        IamAction::read("dynamodb:DescribeTable").within(TABLES),
+        IamAction::read("dynamodb:DescribeTimeToLive").within(TABLES),
+        IamAction::read("dynamodb:ListTables").within(Within::IN_REGION),
+        IamAction::read("dynamodb:ListTagsOfResource").within(TABLES),
+        IamAction::write("dynamodb:CreateTable").within(OWN_TABLES),
+        IamAction::write("dynamodb:DeleteTable").within(OWN_TABLES),
+        IamAction::write("dynamodb:TagResource").within(OWN_TABLES),
+        IamAction::write("dynamodb:UpdateContinuousBackups").within(OWN_TABLES),
+        IamAction::write("dynamodb:UpdateTable").within(OWN_TABLES),
+        IamAction::write("dynamodb:UpdateTimeToLive").within(OWN_TABLES),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<TableSpec>>> {

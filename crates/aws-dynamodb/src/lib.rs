@@ -7,6 +7,7 @@ mod deployments;
 mod ensure;
 mod family;
 mod item;
+mod scopes;
 mod spec;
 mod table;
 #[cfg(test)]

@@ -11,8 +11,11 @@ use aws_sdk_ecs::{
     types::{self, ClusterConfiguration, ClusterField, ClusterSetting, ClusterSettingName},
 };
 use futures::future::try_join_all;
-use resource::{Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{CLUSTERS, OWN_CLUSTERS};
 use crate::{
     ClusterSpec, ContainerInsights, ExecuteCommandLogging, listing,
     races::{DRAIN, SETTLE, cluster_drains, gone, settles},
@@ -130,14 +133,14 @@ impl Family for Clusters {
     const KIND: Kind = Kind::new("AWS::ECS::Cluster");
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::IAM::ServiceLinkedRole")];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ecs:DescribeClusters"),
-        IamAction::read("ecs:ListClusters"),
-        IamAction::write("ecs:CreateCluster"),
-        IamAction::write("ecs:DeleteCluster"),
+        IamAction::read("ecs:DescribeClusters").within(CLUSTERS),
+        IamAction::read("ecs:ListClusters").within(Within::IN_REGION),
+        IamAction::write("ecs:CreateCluster").within(OWN_CLUSTERS),
+        IamAction::write("ecs:DeleteCluster").within(OWN_CLUSTERS),
         // Called to adopt, and asked for besides CreateCluster with tags:
         // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html
-        IamAction::write("ecs:TagResource"),
-        IamAction::write("ecs:UpdateCluster"),
+        IamAction::write("ecs:TagResource").within(OWN_CLUSTERS),
+        IamAction::write("ecs:UpdateCluster").within(OWN_CLUSTERS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<ClusterSpec>>> {

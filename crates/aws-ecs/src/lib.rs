@@ -8,6 +8,7 @@ mod clusters;
 mod container_definition;
 mod listing;
 mod races;
+mod scopes;
 mod service;
 mod services;
 mod tags;

@@ -13,8 +13,9 @@ mod tests;
 use aws_env::{At, SdkConfig};
 use aws_sdk_ecs::Client;
 use futures::future::try_join_all;
-use resource::{Desired, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{Desired, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within};
 
+use crate::scopes::{IN_CLUSTERS, LOGS, OWN_SERVICES, PASS_ROLE, SERVICES, TASKS};
 use crate::{ServiceSpec, listing, tags};
 
 /// How many services DescribeServices takes at once.
@@ -79,24 +80,25 @@ impl Family for Services {
         Kind::new("AWS::ServiceDiscovery::Service"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ecs:DescribeServices"),
-        IamAction::read("ecs:DescribeTaskDefinition"),
-        IamAction::read("ecs:DescribeTasks"),
-        IamAction::read("ecs:ListClusters"),
-        IamAction::read("ecs:ListServices"),
-        IamAction::read("ecs:ListTasks"),
-        IamAction::write("ecs:CreateService"),
-        IamAction::write("ecs:DeleteService"),
+        IamAction::read("ecs:DescribeServices").within(SERVICES),
+        IamAction::read("ecs:DescribeTaskDefinition").within(Within::IN_REGION),
+        IamAction::read("ecs:DescribeTasks").within(TASKS),
+        IamAction::read("ecs:ListClusters").within(Within::IN_REGION),
+        IamAction::read("ecs:ListServices").within(IN_CLUSTERS),
+        IamAction::read("ecs:ListTasks").within(IN_CLUSTERS),
+        IamAction::write("ecs:CreateService").within(OWN_SERVICES),
+        IamAction::write("ecs:DeleteService").within(OWN_SERVICES),
         // Called to adopt, and asked for besides CreateService with tags:
         // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html
-        IamAction::write("ecs:TagResource"),
-        IamAction::write("ecs:UpdateService"),
+        IamAction::write("ecs:TagResource").within(OWN_SERVICES),
+        IamAction::write("ecs:UpdateService").within(OWN_SERVICES),
         // It changes nothing, but is called when a rollout failed and never by a survey: who only plans reads no logs.
-        IamAction::write("logs:GetLogEvents"),
+        IamAction::write("logs:GetLogEvents").within(LOGS),
         IamAction::dependent(
             "iam:PassRole",
             "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html",
-        ),
+        )
+        .within(PASS_ROLE),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<ServiceSpec>>> {

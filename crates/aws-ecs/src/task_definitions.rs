@@ -14,8 +14,11 @@ use aws_sdk_ecs::{
     types::{SortOrder, Tag, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use resource::{Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{OWN_TASK_DEFINITIONS, PASS_ROLE};
 use crate::{
     TaskDefinitionSpec, listing,
     races::{SETTLE, settles},
@@ -145,19 +148,19 @@ impl Family for TaskDefinitions {
     ];
     const RENEWED: &'static [&'static str] = &["arn"];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ecs:DescribeTaskDefinition"),
-        IamAction::read("ecs:ListTaskDefinitionFamilies"),
-        IamAction::read("ecs:ListTaskDefinitions"),
-        IamAction::write("ecs:DeregisterTaskDefinition"),
-        IamAction::write("ecs:RegisterTaskDefinition"),
+        IamAction::read("ecs:DescribeTaskDefinition").within(Within::IN_REGION),
+        IamAction::read("ecs:ListTaskDefinitionFamilies").within(Within::IN_REGION),
+        IamAction::read("ecs:ListTaskDefinitions").within(Within::IN_REGION),
+        IamAction::write("ecs:DeregisterTaskDefinition").within(Within::IN_REGION),
+        IamAction::write("ecs:RegisterTaskDefinition").within(OWN_TASK_DEFINITIONS),
         // Called to adopt, and asked for besides RegisterTaskDefinition with tags:
         // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html
-        IamAction::write("ecs:TagResource"),
+        IamAction::write("ecs:TagResource").within(OWN_TASK_DEFINITIONS),
         // For the execution role and the task role.
         IamAction::dependent(
             "iam:PassRole",
             "https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html",
-        ),
+        ).within(PASS_ROLE),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<TaskDefinitionSpec>>> {

@@ -9,9 +9,10 @@ use aws_sdk_efs::{
     types::{self, AccessPointDescription, LifeCycleState, RootDirectory},
 };
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
+use crate::scopes::{NEW_ACCESS_POINT, OWN_ACCESS_POINTS, TAGS};
 use crate::{
     AccessPointSpec, CreationInfo, PosixUser,
     list::{found, is_going, is_unsettled, pending},
@@ -169,10 +170,10 @@ impl Family for AccessPoints {
     // Tagging inside CreateAccessPoint asks for elasticfilesystem:TagResource:
     // https://docs.aws.amazon.com/efs/latest/ug/API_CreateAccessPoint.html
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("elasticfilesystem:DescribeAccessPoints"),
-        IamAction::write("elasticfilesystem:CreateAccessPoint"),
-        IamAction::write("elasticfilesystem:DeleteAccessPoint"),
-        IamAction::write("elasticfilesystem:TagResource"),
+        IamAction::read("elasticfilesystem:DescribeAccessPoints").within(Within::IN_REGION),
+        IamAction::write("elasticfilesystem:CreateAccessPoint").within(NEW_ACCESS_POINT),
+        IamAction::write("elasticfilesystem:DeleteAccessPoint").within(OWN_ACCESS_POINTS),
+        IamAction::write("elasticfilesystem:TagResource").within(TAGS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<AccessPointSpec>>> {

@@ -14,10 +14,11 @@ use aws_sdk_efs::{
 use futures::future::{try_join_all, try_join3};
 use resource::{
     Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, PolicyDocument, Progress, Result,
-    Scope,
+    Scope, Within,
 };
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as NotOneOfThem};
 
+use crate::scopes::{BACKUP_ROLE, FILE_SYSTEMS, NEW_FILE_SYSTEM, OWN_FILE_SYSTEMS, TAGS};
 use crate::{
     FileSystemSpec, ThroughputMode,
     list::{self, found, is_going, is_unsettled, pending},
@@ -137,23 +138,24 @@ impl Family for FileSystems {
     // Tagging inside CreateFileSystem asks for elasticfilesystem:TagResource:
     // https://docs.aws.amazon.com/efs/latest/ug/API_CreateFileSystem.html
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("elasticfilesystem:DescribeBackupPolicy"),
-        IamAction::read("elasticfilesystem:DescribeFileSystemPolicy"),
-        IamAction::read("elasticfilesystem:DescribeFileSystems"),
-        IamAction::read("elasticfilesystem:DescribeLifecycleConfiguration"),
-        IamAction::write("elasticfilesystem:CreateFileSystem"),
-        IamAction::write("elasticfilesystem:DeleteFileSystem"),
-        IamAction::write("elasticfilesystem:DeleteFileSystemPolicy"),
-        IamAction::write("elasticfilesystem:PutBackupPolicy"),
-        IamAction::write("elasticfilesystem:PutFileSystemPolicy"),
-        IamAction::write("elasticfilesystem:PutLifecycleConfiguration"),
-        IamAction::write("elasticfilesystem:TagResource"),
-        IamAction::write("elasticfilesystem:UpdateFileSystem"),
+        IamAction::read("elasticfilesystem:DescribeBackupPolicy").within(FILE_SYSTEMS),
+        IamAction::read("elasticfilesystem:DescribeFileSystemPolicy").within(FILE_SYSTEMS),
+        IamAction::read("elasticfilesystem:DescribeFileSystems").within(Within::IN_REGION),
+        IamAction::read("elasticfilesystem:DescribeLifecycleConfiguration").within(FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:CreateFileSystem").within(NEW_FILE_SYSTEM),
+        IamAction::write("elasticfilesystem:DeleteFileSystem").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:DeleteFileSystemPolicy").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:PutBackupPolicy").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:PutFileSystemPolicy").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:PutLifecycleConfiguration").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:TagResource").within(TAGS),
+        IamAction::write("elasticfilesystem:UpdateFileSystem").within(OWN_FILE_SYSTEMS),
         // The first automatic backup of an account has AWS Backup make its role.
         IamAction::dependent(
             "iam:CreateServiceLinkedRole",
             "https://docs.aws.amazon.com/aws-backup/latest/devguide/using-service-linked-roles.html",
-        ),
+        )
+        .within(BACKUP_ROLE),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<FileSystemSpec>>> {

@@ -5,6 +5,7 @@ mod file_systems;
 mod handle;
 mod list;
 mod mount_targets;
+mod scopes;
 mod spec;
 mod tags;
 #[cfg(test)]

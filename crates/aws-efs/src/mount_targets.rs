@@ -14,9 +14,10 @@ use aws_sdk_efs::{
 };
 use futures::future::try_join_all;
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
+use crate::scopes::{EFS_ROLE, FILE_SYSTEMS, INTERFACE, INTERFACE_GROUPS, NEW_INTERFACE, OWN_FILE_SYSTEMS};
 use crate::{
     MountTargetsSpec, handle,
     list::{self, found, is_going, is_unsettled, pending},
@@ -106,27 +107,30 @@ impl Family for MountTargets {
     ];
 
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("elasticfilesystem:DescribeFileSystems"),
-        IamAction::read("elasticfilesystem:DescribeMountTargetSecurityGroups"),
-        IamAction::read("elasticfilesystem:DescribeMountTargets"),
-        IamAction::write("elasticfilesystem:CreateMountTarget"),
-        IamAction::write("elasticfilesystem:DeleteMountTarget"),
-        IamAction::write("elasticfilesystem:ModifyMountTargetSecurityGroups"),
-        IamAction::dependent("ec2:CreateNetworkInterface", CREATE),
-        IamAction::dependent("ec2:DescribeNetworkInterfaces", CREATE),
-        IamAction::dependent("ec2:DescribeSubnets", CREATE),
+        IamAction::read("elasticfilesystem:DescribeFileSystems").within(Within::IN_REGION),
+        IamAction::read("elasticfilesystem:DescribeMountTargetSecurityGroups").within(FILE_SYSTEMS),
+        IamAction::read("elasticfilesystem:DescribeMountTargets").within(FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:CreateMountTarget").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:DeleteMountTarget").within(OWN_FILE_SYSTEMS),
+        IamAction::write("elasticfilesystem:ModifyMountTargetSecurityGroups").within(OWN_FILE_SYSTEMS),
+        IamAction::dependent("ec2:CreateNetworkInterface", CREATE).within(NEW_INTERFACE),
+        IamAction::dependent("ec2:DescribeNetworkInterfaces", CREATE).within(Within::IN_REGION),
+        IamAction::dependent("ec2:DescribeSubnets", CREATE).within(Within::IN_REGION),
         IamAction::dependent(
             "ec2:DeleteNetworkInterface",
             "https://docs.aws.amazon.com/efs/latest/ug/API_DeleteMountTarget.html",
-        ),
+        )
+        .within(INTERFACE),
         IamAction::dependent(
             "ec2:ModifyNetworkInterfaceAttribute",
             "https://docs.aws.amazon.com/efs/latest/ug/API_ModifyMountTargetSecurityGroups.html",
-        ),
+        )
+        .within(INTERFACE_GROUPS),
         IamAction::dependent(
             "iam:CreateServiceLinkedRole",
             "https://docs.aws.amazon.com/efs/latest/ug/using-service-linked-roles.html",
-        ),
+        )
+        .within(EFS_ROLE),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<MountTargetsSpec>>> {

@@ -4,6 +4,7 @@ mod account;
 mod calls;
 mod class;
 mod connect;
+mod get;
 mod patience;
 #[cfg(feature = "scripted")]
 pub mod scripted;
@@ -13,4 +14,5 @@ pub use aws_config::SdkConfig;
 pub use calls::{Call, Calls};
 pub use class::{At, Said};
 pub use connect::{ConnectError, Connection, connect};
+pub use get::{GetError, Got, get};
 pub use patience::{Patience, retry_while, wait_until};

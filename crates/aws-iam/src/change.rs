@@ -67,6 +67,10 @@ pub(crate) enum Change<'a> {
 /// function is never without what it has in both.
 pub(crate) fn changes<'a>(have: &'a RoleSpec, want: &'a RoleSpec) -> Vec<Change<'a>> {
     let mut changes = Vec::new();
+    // Before all else: a policy may allow that only for a role that has the boundary.
+    if have.permissions_boundary != want.permissions_boundary {
+        changes.push(want.permissions_boundary.as_deref().map_or(Change::NoBoundary, Change::Boundary));
+    }
     if have.assume_role_policy_document != want.assume_role_policy_document {
         changes.push(Change::Trust(&want.assume_role_policy_document));
     }
@@ -74,9 +78,6 @@ pub(crate) fn changes<'a>(have: &'a RoleSpec, want: &'a RoleSpec) -> Vec<Change<
     if settings(have) != settings(want) {
         let (description, max_session_duration_seconds) = settings(want);
         changes.push(Change::Settings { description, max_session_duration_seconds });
-    }
-    if have.permissions_boundary != want.permissions_boundary {
-        changes.push(want.permissions_boundary.as_deref().map_or(Change::NoBoundary, Change::Boundary));
     }
     let differs = |(name, document): &(&String, &PolicyDocument)| have.policies.get(*name) != Some(*document);
     changes.extend(want.policies.iter().filter(differs).map(|(name, document)| Change::Put(name, document)));
@@ -89,6 +90,13 @@ pub(crate) fn changes<'a>(have: &'a RoleSpec, want: &'a RoleSpec) -> Vec<Change<
         have.managed_policy_arns.difference(&want.managed_policy_arns).map(|arn| Change::Detach(arn)),
     );
     changes
+}
+
+impl Change<'_> {
+    /// Whether it names a managed policy, which may be so new that it is not found for some seconds.
+    pub(crate) fn names_policy(&self) -> bool {
+        matches!(self, Self::Attach(_) | Self::Boundary(_))
+    }
 }
 
 /// Makes the change. Each is idempotent.
@@ -145,7 +153,7 @@ pub(crate) fn tags(operation: &'static str, scope: &Scope, key: &Key) -> Result<
     tags.collect::<Result<_, BuildError>>().map_err(|error| Error::new(operation, key, Class::Fatal, error))
 }
 
-fn encode(
+pub(crate) fn encode(
     operation: &'static str,
     resource: impl std::fmt::Display,
     document: &PolicyDocument,

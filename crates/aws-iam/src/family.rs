@@ -5,12 +5,15 @@ use std::time::Duration;
 use aws_env::{At, Patience, SdkConfig, retry_while, wait_until};
 use aws_sdk_iam::Client;
 use futures::future::try_join_all;
-use resource::{Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{BOUNDED_ROLES, OWN_ROLES, ROLES};
 use crate::{
-    RoleSpec,
+    ManagedPolicies, OidcProviders, RoleSpec,
     change::{apply, changes, create, gone, tags},
-    observe::{describe, get, list},
+    observe::{describe, get, has_policy, list},
 };
 
 /// IAM's roles. A role that the environment owns has its path: `/headwater/prod/`.
@@ -32,32 +35,44 @@ impl Roles {
     pub fn new(config: &SdkConfig) -> Self {
         Self { client: Client::new(config) }
     }
+
+    /// Whether the account has the managed policy of that ARN: a boundary is asked for before roles that carry it are
+    /// planned.
+    ///
+    /// # Errors
+    /// IAM does not say.
+    pub async fn has_policy(&self, arn: &str) -> Result<bool> {
+        has_policy(&self.client, arn).await
+    }
 }
 
 impl Family for Roles {
     type Spec = RoleSpec;
 
     const KIND: Kind = Kind::new("AWS::IAM::Role");
-    const REFERS_TO: &'static [Kind] = &[];
+    const REFERS_TO: &'static [Kind] = &[ManagedPolicies::KIND, OidcProviders::KIND];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("iam:GetRole"),
-        IamAction::read("iam:GetRolePolicy"),
-        IamAction::read("iam:ListAttachedRolePolicies"),
-        IamAction::read("iam:ListRolePolicies"),
-        IamAction::read("iam:ListRoles"),
-        IamAction::write("iam:AttachRolePolicy"),
-        IamAction::write("iam:CreateRole"),
-        IamAction::write("iam:DeleteRole"),
+        // Of the boundary alone: see `Roles::has_policy`.
+        IamAction::read("iam:GetPolicy").within(&[Within::of(&["{boundary}"])]),
+        IamAction::read("iam:GetRole").within(ROLES),
+        IamAction::read("iam:GetRolePolicy").within(ROLES),
+        IamAction::read("iam:ListAttachedRolePolicies").within(ROLES),
+        IamAction::read("iam:ListRolePolicies").within(ROLES),
+        IamAction::read("iam:ListRoles").within(Within::IN_ACCOUNT),
+        IamAction::write("iam:AttachRolePolicy").within(BOUNDED_ROLES),
+        IamAction::write("iam:CreateRole").within(BOUNDED_ROLES),
+        IamAction::write("iam:DeleteRole").within(OWN_ROLES),
+        // In no policy that we make: whoever deploys with those can take no boundary away.
         IamAction::write("iam:DeleteRolePermissionsBoundary"),
-        IamAction::write("iam:DeleteRolePolicy"),
-        IamAction::write("iam:DetachRolePolicy"),
-        IamAction::write("iam:PutRolePermissionsBoundary"),
-        IamAction::write("iam:PutRolePolicy"),
+        IamAction::write("iam:DeleteRolePolicy").within(OWN_ROLES),
+        IamAction::write("iam:DetachRolePolicy").within(OWN_ROLES),
+        IamAction::write("iam:PutRolePermissionsBoundary").within(BOUNDED_ROLES),
+        IamAction::write("iam:PutRolePolicy").within(BOUNDED_ROLES),
         // Called to adopt, and asked for besides CreateRole with tags:
         // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags_roles.html
-        IamAction::write("iam:TagRole"),
-        IamAction::write("iam:UpdateAssumeRolePolicy"),
-        IamAction::write("iam:UpdateRole"),
+        IamAction::write("iam:TagRole").within(OWN_ROLES),
+        IamAction::write("iam:UpdateAssumeRolePolicy").within(BOUNDED_ROLES),
+        IamAction::write("iam:UpdateRole").within(OWN_ROLES),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<RoleSpec>>> {
@@ -84,6 +99,8 @@ impl Family for Roles {
             }
         };
         for change in changes(&found.spec, &desired.spec) {
+            let settles =
+                |error: &Error| settles(error) || (change.names_policy() && error.class == Class::NotFound);
             let make = || apply(&self.client, &found.id, &change);
             retry_while(&PATIENCE, progress, "the role to be known to all of IAM", settles, make).await?;
         }

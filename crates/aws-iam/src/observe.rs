@@ -42,6 +42,12 @@ pub(crate) async fn get(client: &Client, name: &str) -> Result<Option<types::Rol
     or_nothing(role)
 }
 
+/// Whether there is a managed policy of that ARN.
+pub(crate) async fn has_policy(client: &Client, arn: &str) -> Result<bool> {
+    let found = client.get_policy().policy_arn(arn).send().await.at("iam:GetPolicy", arn);
+    or_nothing(found.map(|_| true))
+}
+
 /// What is deleted while it is looked at is nothing.
 fn or_nothing<T: Default>(result: Result<T>) -> Result<T> {
     match result {
@@ -109,9 +115,10 @@ fn observe(
 }
 
 /// IAM gives policy documents percent-encoded, by RFC 3986.
-fn decode(operation: &'static str, role: &str, document: &str) -> Result<PolicyDocument> {
-    let unreadable =
-        |error: Box<dyn std::error::Error + Send + Sync>| Error::new(operation, role, Class::Fatal, error);
+pub(crate) fn decode(operation: &'static str, resource: &str, document: &str) -> Result<PolicyDocument> {
+    let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::new(operation, resource, Class::Fatal, error)
+    };
     let json = percent_decode_str(document).decode_utf8().map_err(|error| unreadable(error.into()))?;
     serde_json::from_str(&json).map_err(|error| unreadable(error.into()))
 }

@@ -12,8 +12,10 @@ use aws_smithy_types::date_time::Format;
 use futures::future::try_join_all;
 use resource::{
     Class, Desired, Effect, Error, Family, IamAction, Key, KeyError, Kind, Observed, Owner, Progress, Result,
-    Scope, Spec,
+    Scope, Spec, Within,
 };
+
+use crate::scopes::ECS_ROLE;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -117,8 +119,10 @@ impl Family for ServiceLinkedRoles {
     const KIND: Kind = Kind::new("AWS::IAM::ServiceLinkedRole");
     const SHARED: bool = true;
     const REFERS_TO: &'static [Kind] = &[];
-    const ACTIONS: &'static [IamAction] =
-        &[IamAction::read("iam:ListRoles"), IamAction::write("iam:CreateServiceLinkedRole")];
+    const ACTIONS: &'static [IamAction] = &[
+        IamAction::read("iam:ListRoles").within(Within::IN_ACCOUNT),
+        IamAction::write("iam:CreateServiceLinkedRole").within(ECS_ROLE),
+    ];
 
     async fn survey(&self, _: &Scope) -> Result<Vec<Observed<ServiceLinkedRoleSpec>>> {
         let roles = try_join_all(SERVICES.map(|service| self.role(service))).await?;

@@ -6,6 +6,8 @@ use resource::{Effect, PolicyDocument, Scope, Spec, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::OidcProviderSpec;
+
 /// The fields of an IAM role that we set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -41,6 +43,34 @@ impl RoleSpec {
             action: vec!["sts:AssumeRole".to_owned()],
             ..Statement::allow("", [""; 0], [""; 0]).principal("Service", service)
         };
+        Self::trusting(trust, scope, description)
+    }
+
+    /// A role of the environment that whoever has a token of `provider` for one of these `subjects` assumes, and that may do
+    /// nothing yet. The token has to be made for the provider's audiences, and its subject has to be one of these to the
+    /// letter.
+    ///
+    /// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html>
+    pub fn for_web_identity(
+        provider: &OidcProviderSpec,
+        subjects: impl IntoIterator<Item = String>,
+        scope: &Scope,
+        description: &str,
+    ) -> Self {
+        let (audience, subject) = (format!("{}:aud", provider.host()), format!("{}:sub", provider.host()));
+        let trust = Statement {
+            action: vec!["sts:AssumeRoleWithWebIdentity".to_owned()],
+            ..Statement::allow("", [""; 0], [""; 0]).principal("Federated", provider.arn(scope))
+        };
+        let trust = provider
+            .client_id_list
+            .iter()
+            .fold(trust, |trust, client| trust.when("StringEquals", &audience, client));
+        let trust = subjects.into_iter().fold(trust, |trust, one| trust.when("StringEquals", &subject, one));
+        Self::trusting(trust, scope, description)
+    }
+
+    fn trusting(trust: Statement, scope: &Scope, description: &str) -> Self {
         Self {
             path: scope.path(),
             description: description.to_owned(),

@@ -8,7 +8,8 @@ use aws_env::scripted::{Reply, Script, assert_actions};
 use resource::{
     Class, Desired, Family, Grantee, Observed, Owner, PolicyDocument, Progress, Scope, Statement,
 };
-use scripted_iam::{answer, iam, parameter, read, role, roles};
+pub(crate) use scripted_iam::{answer, encoded, parameter};
+use scripted_iam::{iam, read, role, roles};
 
 use crate::{POLICY_NAME, RoleSpec, Roles};
 
@@ -46,7 +47,7 @@ async fn ensure(
     Roles::new(&script.config()).ensure(&scope(), &desired(want), observed, &Progress::silent()).await
 }
 
-fn error(code: &str) -> Reply {
+pub(crate) fn error(code: &str) -> Reply {
     let status = if code == "NoSuchEntity" { 404 } else { 409 };
     Reply::xml_error(status, code, "as the test has it")
 }
@@ -162,6 +163,34 @@ async fn a_role_just_made_that_is_not_found_is_waited_for() {
     });
     ensure(&script, spec(), None).await.unwrap();
     assert_eq!(script.operations()[1..], ["PutRolePolicy"; 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_just_made_that_is_not_found_is_waited_for() {
+    let found = survey(&iam(spec())).await.remove(0);
+    let arn = "arn:aws:iam::111111111111:policy/headwater-bootstrap/dev/b".to_owned();
+    let bounded = RoleSpec { permissions_boundary: Some(arn.clone()), ..spec() };
+    let attached = RoleSpec { managed_policy_arns: [arn].into(), ..spec() };
+    for (want, call) in [(bounded, "PutRolePermissionsBoundary"), (attached, "AttachRolePolicy")] {
+        let mut attempts = 0;
+        let script = Script::new(move |request| {
+            attempts += 1;
+            if attempts < 3 { error("NoSuchEntity") } else { answer(&request.operation, "") }
+        });
+        ensure(&script, want, Some(&found)).await.unwrap();
+        assert_eq!(script.operations(), [call; 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_boundary_is_there_or_not_or_it_is_not_known() {
+    let there = Script::new(|_| answer("GetPolicy", "<Policy></Policy>"));
+    let absent = Script::new(|_| error("NoSuchEntity"));
+    let denied = Script::new(|_| Reply::xml_error(403, "AccessDenied", "no"));
+    let ask = |script: Script| async move { Roles::new(&script.config()).has_policy("arn").await };
+    assert!(ask(there).await.unwrap());
+    assert!(!ask(absent).await.unwrap());
+    assert_eq!(ask(denied).await.unwrap_err().class, Class::Denied);
 }
 
 #[tokio::test]

@@ -11,8 +11,11 @@ use aws_env::{At, SdkConfig, retry_while, wait_until};
 use aws_sdk_lambda::Client;
 use futures::future::try_join_all;
 use observe::{Condition, Seen};
-use resource::{Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{FUNCTIONS, OWN_FUNCTIONS, PASS_ROLE};
 use crate::{
     FunctionSpec,
     package::Packages,
@@ -90,27 +93,28 @@ impl Family for Functions {
         Kind::new("AWS::Logs::LogGroup"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("lambda:GetFunction"),
-        IamAction::read("lambda:ListFunctions"),
+        IamAction::read("lambda:GetFunction").within(FUNCTIONS),
+        IamAction::read("lambda:ListFunctions").within(Within::IN_REGION),
         // GetFunction tells tags only to whoever has it:
         // https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html
-        IamAction::read("lambda:ListTags"),
-        IamAction::write("lambda:CreateFunction"),
-        IamAction::write("lambda:DeleteFunction"),
-        IamAction::write("lambda:DeleteFunctionConcurrency"),
-        IamAction::write("lambda:PutFunctionConcurrency"),
+        IamAction::read("lambda:ListTags").within(FUNCTIONS),
+        IamAction::write("lambda:CreateFunction").within(OWN_FUNCTIONS),
+        IamAction::write("lambda:DeleteFunction").within(OWN_FUNCTIONS),
+        IamAction::write("lambda:DeleteFunctionConcurrency").within(OWN_FUNCTIONS),
+        IamAction::write("lambda:PutFunctionConcurrency").within(OWN_FUNCTIONS),
         // Called to adopt, and asked for besides CreateFunction with tags:
         // https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
-        IamAction::write("lambda:TagResource"),
-        IamAction::write("lambda:UpdateFunctionCode"),
-        IamAction::write("lambda:UpdateFunctionConfiguration"),
-        IamAction::dependent("ec2:DescribeSecurityGroups", VPC),
-        IamAction::dependent("ec2:DescribeSubnets", VPC),
-        IamAction::dependent("ec2:DescribeVpcs", VPC),
+        IamAction::write("lambda:TagResource").within(OWN_FUNCTIONS),
+        IamAction::write("lambda:UpdateFunctionCode").within(OWN_FUNCTIONS),
+        IamAction::write("lambda:UpdateFunctionConfiguration").within(OWN_FUNCTIONS),
+        IamAction::dependent("ec2:DescribeSecurityGroups", VPC).within(Within::IN_REGION),
+        IamAction::dependent("ec2:DescribeSubnets", VPC).within(Within::IN_REGION),
+        IamAction::dependent("ec2:DescribeVpcs", VPC).within(Within::IN_REGION),
         IamAction::dependent(
             "iam:PassRole",
             "https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html",
-        ),
+        )
+        .within(PASS_ROLE),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<FunctionSpec>>> {

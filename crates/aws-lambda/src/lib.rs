@@ -8,6 +8,7 @@ mod mappings;
 mod package;
 mod races;
 mod read;
+mod scopes;
 mod vpc;
 
 pub use function::Function;

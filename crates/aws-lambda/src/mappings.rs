@@ -8,8 +8,9 @@ mod tests;
 use aws_env::{At, SdkConfig, retry_while, wait_until};
 use aws_sdk_lambda::{Client, types::EventSourceMappingConfiguration};
 use futures::future::try_join_all;
-use resource::{Desired, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope};
+use resource::{Desired, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within};
 
+use crate::scopes::{MAPPINGS, NEW_MAPPING, OWN_MAPPINGS, TAG_MAPPING};
 use crate::{
     EventSourceMappingSpec,
     races::{READY, ROLE, gone, settles},
@@ -69,15 +70,15 @@ impl Family for EventSourceMappings {
         Kind::new("AWS::Lambda::Function"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("lambda:GetEventSourceMapping"),
-        IamAction::read("lambda:ListEventSourceMappings"),
-        IamAction::read("lambda:ListTags"),
-        IamAction::write("lambda:CreateEventSourceMapping"),
-        IamAction::write("lambda:DeleteEventSourceMapping"),
+        IamAction::read("lambda:GetEventSourceMapping").within(MAPPINGS),
+        IamAction::read("lambda:ListEventSourceMappings").within(Within::IN_REGION),
+        IamAction::read("lambda:ListTags").within(MAPPINGS),
+        IamAction::write("lambda:CreateEventSourceMapping").within(NEW_MAPPING),
+        IamAction::write("lambda:DeleteEventSourceMapping").within(OWN_MAPPINGS),
         // Called to adopt, and asked for besides CreateEventSourceMapping with tags:
         // https://docs.aws.amazon.com/lambda/latest/dg/tags-esm.html
-        IamAction::write("lambda:TagResource"),
-        IamAction::write("lambda:UpdateEventSourceMapping"),
+        IamAction::write("lambda:TagResource").within(TAG_MAPPING),
+        IamAction::write("lambda:UpdateEventSourceMapping").within(OWN_MAPPINGS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<EventSourceMappingSpec>>> {

@@ -8,11 +8,12 @@ use aws_sdk_ec2::{
     types::{self, DomainType, Filter, ResourceType},
 };
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec, Within,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::ec2;
+use crate::scopes::{NEW_ELASTIC_IP, OWN, TAGS};
 
 /// An Elastic IP address's fields: there are none that we choose. It is a VPC's, from Amazon's addresses.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,12 +68,12 @@ impl Family for ElasticIps {
     const KIND: Kind = Kind::new("AWS::EC2::EIP");
     const REFERS_TO: &'static [Kind] = &[];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeAddresses"),
-        IamAction::write("ec2:AllocateAddress"),
+        IamAction::read("ec2:DescribeAddresses").within(Within::IN_REGION),
+        IamAction::write("ec2:AllocateAddress").within(NEW_ELASTIC_IP),
         // Called to adopt, and asked for besides a create with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:ReleaseAddress"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:ReleaseAddress").within(OWN),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<ElasticIpSpec>>> {

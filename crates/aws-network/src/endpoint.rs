@@ -12,11 +12,12 @@ use aws_sdk_ec2::{
     types::{Filter, VpcEndpoint},
 };
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
 pub use self::spec::{VpcEndpointSpec, VpcEndpointType};
 use crate::ec2::{self, FRESH, SETTLE};
+use crate::scopes::{NEW_VPC_ENDPOINT, OWN, TAGS, ZONES};
 
 const DELETE: &str = "ec2:DeleteVpcEndpoints";
 const DESCRIBE: &str = "ec2:DescribeVpcEndpoints";
@@ -128,14 +129,14 @@ impl Family for VpcEndpoints {
         Kind::new("AWS::EC2::VPC"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeVpcEndpoints"),
+        IamAction::read("ec2:DescribeVpcEndpoints").within(Within::IN_REGION),
         // Called to adopt, and asked for besides the create call with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:CreateVpcEndpoint"),
-        IamAction::write("ec2:DeleteVpcEndpoints"),
-        IamAction::write("ec2:ModifyVpcEndpoint"),
-        IamAction::dependent("route53:AssociateVPCWithHostedZone", PRIVATE_DNS),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:CreateVpcEndpoint").within(NEW_VPC_ENDPOINT),
+        IamAction::write("ec2:DeleteVpcEndpoints").within(OWN),
+        IamAction::write("ec2:ModifyVpcEndpoint").within(OWN),
+        IamAction::dependent("route53:AssociateVPCWithHostedZone", PRIVATE_DNS).within(ZONES),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<VpcEndpointSpec>>> {

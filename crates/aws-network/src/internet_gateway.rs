@@ -8,11 +8,12 @@ use aws_sdk_ec2::{
     types::{self, AttachmentStatus, Filter, ResourceType},
 };
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec, Within,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::ec2;
+use crate::scopes::{NEW_INTERNET_GATEWAY, OWN, TAGS};
 
 /// An internet gateway's fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -120,14 +121,14 @@ impl Family for InternetGateways {
     const KIND: Kind = Kind::new("AWS::EC2::InternetGateway");
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::EC2::VPC")];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeInternetGateways"),
-        IamAction::write("ec2:AttachInternetGateway"),
-        IamAction::write("ec2:CreateInternetGateway"),
+        IamAction::read("ec2:DescribeInternetGateways").within(Within::IN_REGION),
+        IamAction::write("ec2:AttachInternetGateway").within(OWN),
+        IamAction::write("ec2:CreateInternetGateway").within(NEW_INTERNET_GATEWAY),
         // Called to adopt, and asked for besides a create with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:DeleteInternetGateway"),
-        IamAction::write("ec2:DetachInternetGateway"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:DeleteInternetGateway").within(OWN),
+        IamAction::write("ec2:DetachInternetGateway").within(OWN),
     ];
 
     /// All of ours: a reply that was lost may have left two of one key, and the plan keeps one.

@@ -12,6 +12,7 @@ mod interfaces;
 mod internet_gateway;
 mod nat_gateway;
 mod route_table;
+mod scopes;
 mod security;
 mod subnet;
 mod subnet_cidrs;

@@ -9,11 +9,13 @@ use aws_sdk_ec2::{
 };
 use resource::{
     Class, Desired, Effect, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec,
+    Within,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ec2;
+use crate::scopes::{NEW_NAT_GATEWAY, OWN, TAGS};
 
 /// A NAT gateway's fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,12 +169,12 @@ impl Family for NatGateways {
         Kind::new("AWS::EC2::VPC"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeNatGateways"),
-        IamAction::write("ec2:CreateNatGateway"),
+        IamAction::read("ec2:DescribeNatGateways").within(Within::IN_REGION),
+        IamAction::write("ec2:CreateNatGateway").within(NEW_NAT_GATEWAY),
         // Called to adopt, and asked for besides a create with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:DeleteNatGateway"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:DeleteNatGateway").within(OWN),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<NatGatewaySpec>>> {

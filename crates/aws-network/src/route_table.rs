@@ -10,11 +10,14 @@ use aws_sdk_ec2::{
     Client,
     types::{self, Filter, ResourceType},
 };
-use resource::{Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec};
+use resource::{
+    Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec, Within,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ec2;
+use crate::scopes::{NEW_ROUTE_TABLE, OWN, TAGS};
 use read::read;
 
 /// A route table's fields. Its local routes and those of gateway endpoints come and go by themselves, and are none of them.
@@ -101,18 +104,18 @@ impl Family for RouteTables {
         Kind::new("AWS::EC2::VPC"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeRouteTables"),
-        IamAction::write("ec2:AssociateRouteTable"),
-        IamAction::write("ec2:CreateRoute"),
-        IamAction::write("ec2:CreateRouteTable"),
+        IamAction::read("ec2:DescribeRouteTables").within(Within::IN_REGION),
+        IamAction::write("ec2:AssociateRouteTable").within(OWN),
+        IamAction::write("ec2:CreateRoute").within(OWN),
+        IamAction::write("ec2:CreateRouteTable").within(NEW_ROUTE_TABLE),
         // Called to adopt, and asked for besides a create with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:DeleteRoute"),
-        IamAction::write("ec2:DeleteRouteTable"),
-        IamAction::write("ec2:DisassociateRouteTable"),
-        IamAction::write("ec2:ReplaceRoute"),
-        IamAction::write("ec2:ReplaceRouteTableAssociation"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:DeleteRoute").within(OWN),
+        IamAction::write("ec2:DeleteRouteTable").within(OWN),
+        IamAction::write("ec2:DisassociateRouteTable").within(OWN),
+        IamAction::write("ec2:ReplaceRoute").within(OWN),
+        IamAction::write("ec2:ReplaceRouteTableAssociation").within(OWN),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<RouteTableSpec>>> {

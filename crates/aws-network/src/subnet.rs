@@ -9,11 +9,12 @@ use aws_sdk_ec2::{
 };
 use resource::{
     Class, Desired, Effect, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
-    Spec,
+    Spec, Within,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::scopes::{INTERFACES, NEW_SUBNET, OWN, TAGS};
 use crate::{
     ec2,
     interfaces::{self, Place},
@@ -199,16 +200,16 @@ impl Family for Subnets {
     const KIND: Kind = Kind::new("AWS::EC2::Subnet");
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::EC2::VPC")];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeAvailabilityZones"),
-        IamAction::read("ec2:DescribeNetworkInterfaces"),
-        IamAction::read("ec2:DescribeSubnets"),
-        IamAction::write("ec2:CreateSubnet"),
+        IamAction::read("ec2:DescribeAvailabilityZones").within(Within::IN_REGION),
+        IamAction::read("ec2:DescribeNetworkInterfaces").within(Within::IN_REGION),
+        IamAction::read("ec2:DescribeSubnets").within(Within::IN_REGION),
+        IamAction::write("ec2:CreateSubnet").within(NEW_SUBNET),
         // Called to adopt, and asked for besides a create with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:DeleteNetworkInterface"),
-        IamAction::write("ec2:DeleteSubnet"),
-        IamAction::write("ec2:ModifySubnetAttribute"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:DeleteNetworkInterface").within(INTERFACES),
+        IamAction::write("ec2:DeleteSubnet").within(OWN),
+        IamAction::write("ec2:ModifySubnetAttribute").within(OWN),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<SubnetSpec>>> {

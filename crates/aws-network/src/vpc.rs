@@ -9,11 +9,12 @@ use aws_sdk_ec2::{
 };
 use futures::future::{try_join, try_join_all};
 use resource::{
-    Class, Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec,
+    Class, Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec, Within,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::scopes::{INTERFACES, NEW_VPC, OWN, TAGS, VPCS};
 use crate::{
     ec2,
     interfaces::{self, Place},
@@ -167,16 +168,16 @@ impl Family for Vpcs {
     const KIND: Kind = Kind::new("AWS::EC2::VPC");
     const REFERS_TO: &'static [Kind] = &[];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeNetworkInterfaces"),
-        IamAction::read("ec2:DescribeVpcAttribute"),
-        IamAction::read("ec2:DescribeVpcs"),
+        IamAction::read("ec2:DescribeNetworkInterfaces").within(Within::IN_REGION),
+        IamAction::read("ec2:DescribeVpcAttribute").within(VPCS),
+        IamAction::read("ec2:DescribeVpcs").within(Within::IN_REGION),
         // Called to adopt, and asked for besides a create with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:CreateVpc"),
-        IamAction::write("ec2:DeleteNetworkInterface"),
-        IamAction::write("ec2:DeleteVpc"),
-        IamAction::write("ec2:ModifyVpcAttribute"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:CreateVpc").within(NEW_VPC),
+        IamAction::write("ec2:DeleteNetworkInterface").within(INTERFACES),
+        IamAction::write("ec2:DeleteVpc").within(OWN),
+        IamAction::write("ec2:ModifyVpcAttribute").within(OWN),
     ];
 
     /// All of ours: a reply that was lost may have left two of one key, and the plan keeps one.

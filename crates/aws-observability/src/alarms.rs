@@ -22,11 +22,12 @@ pub use known::{
     iterator_age, metric_filter, no_running_task, oldest_message_age, queue_not_empty, table_throttles,
 };
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 pub use spec::{AlarmSpec, ComparisonOperator, Statistic, TreatMissingData};
 
 use crate::races::{PATIENCE, found, gone};
+use crate::scopes::{ALARMS, OWN_ALARMS};
 
 const DESCRIBE: &str = "cloudwatch:DescribeAlarms";
 const LIST_TAGS: &str = "cloudwatch:ListTagsForResource";
@@ -126,13 +127,13 @@ impl Family for Alarms {
         Kind::new("AWS::SQS::Queue"),
     ];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("cloudwatch:DescribeAlarms"),
-        IamAction::read("cloudwatch:ListTagsForResource"),
-        IamAction::write("cloudwatch:DeleteAlarms"),
-        IamAction::write("cloudwatch:PutMetricAlarm"),
+        IamAction::read("cloudwatch:DescribeAlarms").within(Within::IN_REGION),
+        IamAction::read("cloudwatch:ListTagsForResource").within(ALARMS),
+        IamAction::write("cloudwatch:DeleteAlarms").within(OWN_ALARMS),
+        IamAction::write("cloudwatch:PutMetricAlarm").within(OWN_ALARMS),
         // Called to adopt, and asked for besides PutMetricAlarm with tags:
         // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
-        IamAction::write("cloudwatch:TagResource"),
+        IamAction::write("cloudwatch:TagResource").within(OWN_ALARMS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<AlarmSpec>>> {

@@ -13,12 +13,13 @@ use aws_sdk_cloudwatch::{Client, types::Tag};
 pub use body::DashboardBody;
 use futures::future::try_join_all;
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 pub use spec::{DashboardSpec, dashboard_key, dashboard_name};
 pub use widget::{Line, Widget};
 
 use crate::races::{PATIENCE, adopt_by_name, found, gone, owner_by_name};
+use crate::scopes::DASHBOARDS;
 
 const LIST: &str = "cloudwatch:ListDashboards";
 const GET: &str = "cloudwatch:GetDashboard";
@@ -102,14 +103,15 @@ impl Family for Dashboards {
     const REFERS_TO: &'static [Kind] =
         &[Kind::new("AWS::CloudWatch::Alarm"), Kind::new("AWS::EFS::FileSystem")];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("cloudwatch:GetDashboard"),
-        IamAction::read("cloudwatch:ListDashboards"),
-        IamAction::write("cloudwatch:DeleteDashboards"),
-        IamAction::write("cloudwatch:PutDashboard"),
+        IamAction::read("cloudwatch:GetDashboard").within(DASHBOARDS),
+        IamAction::read("cloudwatch:ListDashboards").within(Within::IN_ACCOUNT),
+        IamAction::write("cloudwatch:DeleteDashboards").within(DASHBOARDS),
+        IamAction::write("cloudwatch:PutDashboard").within(DASHBOARDS),
         IamAction::dependent(
             "cloudwatch:TagResource",
             "https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutDashboard.html",
-        ),
+        )
+        .within(DASHBOARDS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<DashboardSpec>>> {

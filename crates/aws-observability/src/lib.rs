@@ -8,6 +8,7 @@ mod dashboards;
 mod log_groups;
 mod metric_filters;
 mod races;
+mod scopes;
 #[cfg(test)]
 mod scripted;
 mod topics;

@@ -12,13 +12,14 @@ use aws_sdk_cloudwatchlogs::{Client, types};
 use aws_smithy_types::date_time::{DateTime, Format};
 use futures::future::try_join_all;
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
 pub use log_group::LogGroup;
 pub use spec::{LogGroupClass, LogGroupSpec};
 
 use crate::races::{PATIENCE, gone};
+use crate::scopes::LOG_GROUPS;
 
 /// CloudWatch's log groups. A group that the environment owns lies under its path: `/headwater/prod/`.
 #[derive(Clone, Debug)]
@@ -150,17 +151,17 @@ impl Family for LogGroups {
     const KIND: Kind = Kind::new("AWS::Logs::LogGroup");
     const REFERS_TO: &'static [Kind] = &[];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("logs:DescribeLogGroups"),
-        IamAction::read("logs:ListTagsForResource"),
-        IamAction::write("logs:AssociateKmsKey"),
-        IamAction::write("logs:CreateLogGroup"),
-        IamAction::write("logs:DeleteLogGroup"),
-        IamAction::write("logs:DeleteRetentionPolicy"),
-        IamAction::write("logs:DisassociateKmsKey"),
-        IamAction::write("logs:PutRetentionPolicy"),
+        IamAction::read("logs:DescribeLogGroups").within(Within::IN_REGION),
+        IamAction::read("logs:ListTagsForResource").within(LOG_GROUPS),
+        IamAction::write("logs:AssociateKmsKey").within(LOG_GROUPS),
+        IamAction::write("logs:CreateLogGroup").within(LOG_GROUPS),
+        IamAction::write("logs:DeleteLogGroup").within(LOG_GROUPS),
+        IamAction::write("logs:DeleteRetentionPolicy").within(LOG_GROUPS),
+        IamAction::write("logs:DisassociateKmsKey").within(LOG_GROUPS),
+        IamAction::write("logs:PutRetentionPolicy").within(LOG_GROUPS),
         // Called to adopt, and asked for besides CreateLogGroup with tags:
         // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
-        IamAction::write("logs:TagResource"),
+        IamAction::write("logs:TagResource").within(LOG_GROUPS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<LogGroupSpec>>> {

@@ -10,11 +10,12 @@ use aws_env::{At, SdkConfig, retry_while};
 use aws_sdk_cloudwatchlogs::{Client, types};
 use aws_smithy_types::date_time::{DateTime, Format};
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 pub use spec::{MetricFilterSpec, metric_filter_key, metric_filter_name};
 
 use crate::races::{PATIENCE, adopt_by_name, gone, owner_by_name};
+use crate::scopes::LOG_GROUPS;
 
 const DESCRIBE: &str = "logs:DescribeMetricFilters";
 const PUT: &str = "logs:PutMetricFilter";
@@ -102,9 +103,9 @@ impl Family for MetricFilters {
     const KIND: Kind = Kind::new("AWS::Logs::MetricFilter");
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::Logs::LogGroup")];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("logs:DescribeMetricFilters"),
-        IamAction::write("logs:DeleteMetricFilter"),
-        IamAction::write("logs:PutMetricFilter"),
+        IamAction::read("logs:DescribeMetricFilters").within(Within::IN_REGION),
+        IamAction::write("logs:DeleteMetricFilter").within(LOG_GROUPS),
+        IamAction::write("logs:PutMetricFilter").within(LOG_GROUPS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<MetricFilterSpec>>> {

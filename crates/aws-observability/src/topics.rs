@@ -12,13 +12,14 @@ use aws_env::{At, SdkConfig, retry_while};
 use aws_sdk_sns::{Client, types::Tag};
 use futures::future::{try_join_all, try_join3};
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 pub use spec::TopicSpec;
 use subscriptions::Subscription;
 pub use topic::Topic;
 
 use crate::races::{PATIENCE, found, gone};
+use crate::scopes::{OWN_TOPICS, TOPICS};
 
 const LIST: &str = "sns:ListTopics";
 const GET: &str = "sns:GetTopicAttributes";
@@ -151,18 +152,18 @@ impl Family for Topics {
     const KIND: Kind = Kind::new("AWS::SNS::Topic");
     const REFERS_TO: &'static [Kind] = &[];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("sns:GetTopicAttributes"),
-        IamAction::read("sns:ListSubscriptionsByTopic"),
-        IamAction::read("sns:ListTagsForResource"),
-        IamAction::read("sns:ListTopics"),
-        IamAction::write("sns:CreateTopic"),
-        IamAction::write("sns:DeleteTopic"),
-        IamAction::write("sns:SetTopicAttributes"),
-        IamAction::write("sns:Subscribe"),
+        IamAction::read("sns:GetTopicAttributes").within(TOPICS),
+        IamAction::read("sns:ListSubscriptionsByTopic").within(TOPICS),
+        IamAction::read("sns:ListTagsForResource").within(TOPICS),
+        IamAction::read("sns:ListTopics").within(Within::IN_REGION),
+        IamAction::write("sns:CreateTopic").within(OWN_TOPICS),
+        IamAction::write("sns:DeleteTopic").within(OWN_TOPICS),
+        IamAction::write("sns:SetTopicAttributes").within(OWN_TOPICS),
+        IamAction::write("sns:Subscribe").within(OWN_TOPICS),
         // Called to adopt, and asked for besides CreateTopic with tags:
         // https://docs.aws.amazon.com/sns/latest/dg/sns-tags-configuring.html
-        IamAction::write("sns:TagResource"),
-        IamAction::write("sns:Unsubscribe"),
+        IamAction::write("sns:TagResource").within(OWN_TOPICS),
+        IamAction::write("sns:Unsubscribe").within(Within::IN_REGION),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<TopicSpec>>> {

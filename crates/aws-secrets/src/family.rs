@@ -8,9 +8,10 @@ use aws_sdk_secretsmanager::{
     types::{Filter, FilterNameStringType, Tag},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use resource::{Class, Desired, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{Class, Desired, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within};
 use time::OffsetDateTime;
 
+use crate::scopes::SECRETS;
 use crate::{
     SecretSpec,
     secret::prefix,
@@ -153,15 +154,15 @@ impl Family for Secrets {
     // CreateSecret asks for secretsmanager:TagResource:
     // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("secretsmanager:DescribeSecret"),
-        IamAction::read("secretsmanager:ListSecrets"),
-        IamAction::write("secretsmanager:CreateSecret"),
-        IamAction::write("secretsmanager:DeleteSecret"),
-        IamAction::write("secretsmanager:GetSecretValue"),
-        IamAction::write("secretsmanager:PutSecretValue"),
-        IamAction::write("secretsmanager:RestoreSecret"),
-        IamAction::write("secretsmanager:TagResource"),
-        IamAction::write("secretsmanager:UpdateSecret"),
+        IamAction::read("secretsmanager:DescribeSecret").within(SECRETS),
+        IamAction::read("secretsmanager:ListSecrets").within(Within::IN_REGION),
+        IamAction::write("secretsmanager:CreateSecret").within(SECRETS),
+        IamAction::write("secretsmanager:DeleteSecret").within(SECRETS),
+        IamAction::write("secretsmanager:GetSecretValue").within(SECRETS),
+        IamAction::write("secretsmanager:PutSecretValue").within(SECRETS),
+        IamAction::write("secretsmanager:RestoreSecret").within(SECRETS),
+        IamAction::write("secretsmanager:TagResource").within(SECRETS),
+        IamAction::write("secretsmanager:UpdateSecret").within(SECRETS),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<SecretSpec>>> {

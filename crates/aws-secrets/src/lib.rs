@@ -10,6 +10,7 @@ mod ensure;
 mod family;
 mod key;
 mod password;
+mod scopes;
 mod secret;
 mod spec;
 mod tags;

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use aws_env::{At, SdkConfig};
 use aws_sdk_sqs::{Client, types::QueueAttributeName};
 use futures::{StreamExt, TryStreamExt, future::try_join, stream};
-use resource::{Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope};
+use resource::{
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+};
 
+use crate::scopes::{OWN_QUEUES, QUEUES};
 use crate::{QueueSpec, attributes};
 
 /// How many queues are described at once.
@@ -91,14 +94,14 @@ impl Family for Queues {
     // Tagging inside CreateQueue asks for sqs:TagQueue:
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("sqs:GetQueueAttributes"),
-        IamAction::read("sqs:GetQueueUrl"),
-        IamAction::read("sqs:ListQueueTags"),
-        IamAction::read("sqs:ListQueues"),
-        IamAction::write("sqs:CreateQueue"),
-        IamAction::write("sqs:DeleteQueue"),
-        IamAction::write("sqs:SetQueueAttributes"),
-        IamAction::write("sqs:TagQueue"),
+        IamAction::read("sqs:GetQueueAttributes").within(QUEUES),
+        IamAction::read("sqs:GetQueueUrl").within(QUEUES),
+        IamAction::read("sqs:ListQueueTags").within(QUEUES),
+        IamAction::read("sqs:ListQueues").within(Within::IN_REGION),
+        IamAction::write("sqs:CreateQueue").within(OWN_QUEUES),
+        IamAction::write("sqs:DeleteQueue").within(OWN_QUEUES),
+        IamAction::write("sqs:SetQueueAttributes").within(OWN_QUEUES),
+        IamAction::write("sqs:TagQueue").within(OWN_QUEUES),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<QueueSpec>>> {

@@ -4,6 +4,7 @@ mod attributes;
 mod ensure;
 mod family;
 mod queue;
+mod scopes;
 mod spec;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,6 @@ mod problem;
 mod reference;
 mod rules;
 
-use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
@@ -82,9 +81,12 @@ pub struct Environment {
     pub relay: Relay,
     /// Who is told of alarms.
     pub alarms: Alarms,
-    /// Where the server runs that takes EventStoreDB's place in a local environment. No file says it: who starts the
+    /// Where the server answers that is EventStoreDB in a local environment: `host:port`. No file says it: who starts the
     /// server does.
-    pub local_eventstore: Option<SocketAddr>,
+    pub local_eventstore: Option<String>,
+    /// The ARN of the managed policy that bounds what its roles may do. No file says it: it is there where the environment
+    /// was bootstrapped, and AWS says whether it is.
+    pub permissions_boundary: Option<String>,
 }
 
 /// Knobs of the event table.
@@ -153,6 +155,8 @@ pub struct EventStore {
     pub release: Release,
     /// The image, where it is not the line's own.
     pub image: Option<String>,
+    /// The image of the containers beside the server, where it is not curl's own.
+    pub tools_image: Option<String>,
     /// Where its certificate comes from.
     pub tls: TlsMode,
     /// Processor of the task: 1024 units are one.

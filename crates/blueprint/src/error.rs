@@ -32,4 +32,7 @@ pub enum Error {
     /// The stacks do not fit together.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// The policies of a role are more than IAM attaches to one.
+    #[error("a role's policies are {0} documents; IAM attaches 10 to a role, unless AWS is asked for more")]
+    Policies(usize),
 }

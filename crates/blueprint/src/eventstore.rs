@@ -90,6 +90,14 @@ pub fn host_name(scope: &Scope) -> Result<String, Error> {
     Ok(EventStore::new(scope)?.found_by.dns_name())
 }
 
+/// Where clients connect to: the name with the port.
+///
+/// # Errors
+/// As [`host_name`].
+pub fn address(scope: &Scope) -> Result<String, Error> {
+    Ok(format!("{}:{PORT}", host_name(scope)?))
+}
+
 pub(crate) fn stack(
     scope: &Scope,
     environment: &Environment,

@@ -13,6 +13,7 @@
 //! The queues are stateful because what lies in them exists nowhere else.
 
 mod alarms;
+pub mod bootstrap;
 pub mod configuration;
 mod error;
 mod eventstore;
@@ -27,10 +28,11 @@ mod storage;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resource::{Graph, Key};
+use aws_iam::Roles;
+use resource::{Family, Graph, Key, Node};
 
 pub use error::Error;
-pub use eventstore::{Release, host_name};
+pub use eventstore::{Release, address, host_name};
 pub use outputs::{OUTPUTS, Output};
 
 use configuration::{BackupMode, Environment, EventStore as EventStoreKnobs, TlsMode};
@@ -89,7 +91,17 @@ pub fn blueprint(environment: &Environment, packages: &BTreeMap<String, String>)
     };
     nodes.extend(relay::stack(&scope, environment, packages, &upstream)?);
     nodes.extend(alarms::stack(&scope, environment, &stateful, &storage, &eventstore)?);
+    if let Some(boundary) = &environment.permissions_boundary {
+        bound(&mut nodes, boundary);
+    }
     Ok(Graph::new(scope, packages.clone(), nodes)?.noting(notes(environment)))
+}
+
+/// Gives every role its permissions boundary. It is done here, once, so that no stack can make a role without.
+fn bound(nodes: &mut [Node], boundary: &str) {
+    for node in nodes.iter_mut().filter(|node| node.kind == Roles::KIND) {
+        node.spec["permissionsBoundary"] = boundary.into();
+    }
 }
 
 /// What whoever reads a plan should know besides.

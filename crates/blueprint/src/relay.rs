@@ -147,7 +147,7 @@ fn variables(environment: &Environment, upstream: &Upstream<'_>) -> BTreeMap<Str
         ("HEADWATER_EVENTSTORE_TLS", tls.to_owned()),
         ("HEADWATER_FAILURE_QUEUE_URL", upstream.stateful.relay_failures.handle.url()),
     ];
-    match environment.local_eventstore {
+    match &environment.local_eventstore {
         None => variables.push(("HEADWATER_EVENTSTORE_ADDRESS", format!("{name}:{PORT}"))),
         Some(address) => variables.extend([
             ("HEADWATER_EVENTSTORE_ADDRESS", address.to_string()),

@@ -7,6 +7,7 @@ mod caught;
 mod deploy;
 mod executor;
 mod history;
+mod in_memory;
 mod lease;
 mod planner;
 mod report;
@@ -17,6 +18,7 @@ pub mod text;
 
 pub use caught::StepError;
 pub use deploy::{Run, RunError, deploy, propose};
+pub use in_memory::InMemory;
 pub use lease::{Caller, LeaseError, Loss};
 pub use planner::{Mode, Reason, Refusal, plan};
 pub use report::{Report, Reporter, Skipped, StepReport, StepResult};

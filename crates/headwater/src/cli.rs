@@ -1,6 +1,6 @@
 //! The command line: every command, option and their help.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
@@ -43,9 +43,12 @@ pub struct Target {
         env = "HEADWATER_CONFIG"
     )]
     pub config: PathBuf,
-    /// Where EventStoreDB's stand-in is, with an endpoint that `up` did not announce.
+    /// Where EventStoreDB is for the functions (host:port), with an endpoint that `up` did not announce.
     #[arg(long, global = true, value_name = "ADDRESS", env = "HEADWATER_EVENTSTORE", hide = true)]
-    pub eventstore: Option<SocketAddr>,
+    pub eventstore: Option<String>,
+    /// The image of EventStoreDB on local AWS, and of the containers beside it.
+    #[arg(long, global = true, value_name = "IMAGE", env = "HEADWATER_EVENTSTORE_IMAGE", hide = true)]
+    pub eventstore_image: Option<String>,
     /// Where `cargo xtask package` put the functions' zips.
     #[arg(long, global = true, value_name = "DIR", env = "HEADWATER_PACKAGES", hide = true)]
     pub packages: Option<PathBuf>,
@@ -75,13 +78,19 @@ pub enum Command {
     /// Delete the environment's stateless resources; with --include-stateful, all of them.
     Destroy(Destroy),
     /// Tell how AWS differs from the code. Exit code 2 if it does.
-    Drift,
+    Drift(Drift),
     /// Show the environment's outputs, the health of each part, and who is changing it.
     Status,
+    /// Let GitHub Actions plan and deploy an environment: makes its roles, policies and boundary.
+    Bootstrap(Bootstrap),
+    /// Print what a bootstrap grants: the trust of both roles, their policies, the boundary. Asks nobody.
+    Policy(Policy),
     /// Take over a resource that exists already, after showing what would change.
     Adopt(Adopt),
     /// List past deployments and what each did.
     History(History),
+    /// List the environments that live in AWS, with the roles of their workflows.
+    Environments(Environments),
     /// Print every setting of headwater.toml with its default, range and unit.
     Settings,
 }
@@ -102,6 +111,9 @@ pub struct Backend {
 pub enum BackendKind {
     /// MiniStack in a private Python environment; needs python3 3.10 or newer.
     Embedded,
+    /// LocalStack and EventStoreDB in containers; needs Docker.
+    #[value(name = "localstack")]
+    LocalStack,
     /// Whatever answers at --endpoint-url on this host.
     Endpoint,
 }
@@ -191,6 +203,9 @@ pub struct Plan {
     /// Write the plan to this file, for `deploy --plan`.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Write the plan to this file as a diff; an empty one where there is nothing to do.
+    #[arg(long, value_name = "FILE")]
+    pub diff: Option<PathBuf>,
     /// Show what a destroy would do instead.
     #[arg(long, conflicts_with = "out")]
     pub destroy: bool,
@@ -200,6 +215,22 @@ pub struct Plan {
     /// Exit with 2 when there is something to do.
     #[arg(long)]
     pub detailed_exit_code: bool,
+}
+
+/// Arguments of `drift`.
+#[derive(Debug, Args)]
+pub struct Drift {
+    /// Write the drift to this file as a diff; an empty one where there is none.
+    #[arg(long, value_name = "FILE")]
+    pub diff: Option<PathBuf>,
+}
+
+/// Arguments of `environments`.
+#[derive(Debug, Args)]
+pub struct Environments {
+    /// Only these, apart by spaces; all of them where none is named.
+    #[arg(long, value_name = "NAMES", env = "HEADWATER_ENVIRONMENTS")]
+    pub only: Vec<String>,
 }
 
 /// Arguments of `deploy`.
@@ -225,6 +256,77 @@ pub struct Destroy {
     /// The environment's name once more, for --include-stateful where nobody can be asked.
     #[arg(long, value_name = "NAME", requires = "include_stateful")]
     pub confirm: Option<String>,
+}
+
+/// Arguments of `bootstrap`.
+#[derive(Debug, Args)]
+pub struct Bootstrap {
+    /// The repository on GitHub whose workflows may plan and deploy.
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: OwnerAndName,
+    /// Its main branch: what is pushed there may be planned, too.
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub branch: String,
+    /// The owner's id, where GitHub is not to be asked for it.
+    #[arg(long, value_name = "N", requires = "repository_id")]
+    pub owner_id: Option<u64>,
+    /// The repository's id, where GitHub is not to be asked for it.
+    #[arg(long, value_name = "N", requires = "owner_id")]
+    pub repository_id: Option<u64>,
+    /// Delete it all instead, but for the provider, which others use. Destroy the environment first.
+    #[arg(long)]
+    pub destroy: bool,
+    /// Apply without asking.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `policy`.
+#[derive(Debug, Args)]
+pub struct Policy {
+    /// The repository on GitHub whose workflows may plan and deploy; a placeholder where none is named.
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo: Option<OwnerAndName>,
+    /// Its main branch.
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub branch: String,
+    /// The owner's id; a placeholder without.
+    #[arg(long, value_name = "N")]
+    pub owner_id: Option<u64>,
+    /// The repository's id; a placeholder without.
+    #[arg(long, value_name = "N")]
+    pub repository_id: Option<u64>,
+}
+
+/// A repository as it is named on GitHub: `octo-org/events`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerAndName {
+    /// The user or organisation.
+    pub owner: String,
+    /// The repository's name there.
+    pub name: String,
+}
+
+impl FromStr for OwnerAndName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_part = |part: &str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if is_part(owner) && is_part(name) => {
+                Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
+            }
+            _ => Err("a repository is named like `octo-org/events`".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for OwnerAndName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
 }
 
 /// Arguments of `adopt`.
@@ -265,6 +367,20 @@ mod tests {
         assert_eq!(parse(narrowed), Ok(()));
         assert_eq!(parse("headwater query --limit 2"), Err(ErrorKind::MissingRequiredArgument));
         assert_eq!(parse("headwater query --type T --source S"), Err(ErrorKind::ArgumentConflict));
+    }
+
+    #[test]
+    fn a_repository_has_an_owner_and_its_ids_are_given_both_or_not() {
+        let parse = |words: &str| {
+            let words = format!("headwater bootstrap {words}");
+            Cli::try_parse_from(words.split(' ')).map(drop).map_err(|error| error.kind())
+        };
+        assert_eq!(parse("--repo octo-org/events.rs"), Ok(()));
+        assert_eq!(parse("--repo a/b --owner-id 1 --repository-id 2 --branch trunk --yes"), Ok(()));
+        assert_eq!(parse("--repo a/b --owner-id 1"), Err(ErrorKind::MissingRequiredArgument));
+        for odd in ["events", "https://github.com/octo-org/events", "a/b/c", "a/", "a/b:ref"] {
+            assert_eq!(parse(&format!("--repo {odd}")), Err(ErrorKind::ValueValidation), "{odd}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use resource::Class;
 use serde_json::json;
 
 use crate::{
+    actions::Actions,
     commands::{Exit, Interrupted},
     terminal::{BAD, FAINT, STRONG, WARNING, paint, say},
 };
@@ -21,7 +22,11 @@ pub fn print(error: &anyhow::Error, json: bool) {
             say(json!({"error": causes[0], "causes": causes[1..], "help": help(error)}));
         }
         Exit::Interrupted => say(paint(WARNING, format!("\n{error}"))),
-        _ => say(render(error)),
+        _ => {
+            say(render(error));
+            let annotations = Actions::here().map(|actions| actions.annotations(error));
+            annotations.into_iter().flatten().for_each(say);
+        }
     }
 }
 

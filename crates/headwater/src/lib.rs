@@ -2,7 +2,9 @@
 //!
 //! The library is what the binary and the end-to-end tests share; its one entry is [`dispatch`].
 
+pub mod actions;
 pub mod caller;
+pub mod capabilities;
 pub mod cli;
 pub mod commands;
 pub mod failure;

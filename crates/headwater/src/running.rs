@@ -1,11 +1,15 @@
 //! Where the local AWS that `up` started answers, so that the other commands find it without being told.
 //!
-//! The file holds two addresses, AWS's and EventStoreDB's, and nothing else. It is believed only while something listens there.
+//! The file holds two addresses, AWS's and EventStoreDB's, and what that local AWS lacks, and nothing else. It is believed
+//! only while something listens there.
 
-use std::{fs, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{fs, io, path::PathBuf, time::Duration};
 
 use localstack::LoopbackUrl;
+use serde::{Deserialize, Serialize};
 use tokio::{net::TcpStream, time::timeout};
+
+use crate::capabilities::Lacking;
 
 /// There is no local AWS to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -16,12 +20,16 @@ use tokio::{net::TcpStream, time::timeout};
 pub struct NotRunning;
 
 /// What runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// The endpoint of local AWS.
     pub endpoint: String,
-    /// Where EventStoreDB's stand-in is.
-    pub eventstore: Option<SocketAddr>,
+    /// Where EventStoreDB is: `host:port`, as the functions reach it.
+    pub eventstore: String,
+    /// The image that its EventStoreDB was given in place of the release's own.
+    pub eventstore_image: Option<String>,
+    /// What it lacks.
+    pub lacking: Lacking,
 }
 
 /// Makes the addresses known for as long as the value lives.
@@ -37,13 +45,12 @@ fn file() -> PathBuf {
     localstack::home().join("local-endpoint")
 }
 
-/// Tells other commands that local AWS answers at `endpoint`, and EventStoreDB at `eventstore`. The last one to say so is the one that they find; once it
-/// has ended, the one before it.
+/// Tells other commands what runs. The last one to say so is the one that they find; once it has ended, the one before it.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn announce(endpoint: &LoopbackUrl, eventstore: SocketAddr) -> io::Result<Announcement> {
-    announce_in(file(), &format!("{endpoint}\n{eventstore}"))
+pub fn announce(what: &Found) -> io::Result<Announcement> {
+    announce_in(file(), &serde_json::to_string(what)?)
 }
 
 fn announce_in(file: PathBuf, said: &str) -> io::Result<Announcement> {
@@ -80,11 +87,10 @@ pub async fn find() -> io::Result<Option<Found>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut lines = said.lines();
-    let Some(Ok(endpoint)) = lines.next().map(str::parse::<LoopbackUrl>) else { return Ok(None) };
-    let eventstore = lines.next().and_then(|address| address.parse().ok());
+    // What cannot be read was not written by this version.
+    let Ok(found) = serde_json::from_str::<Found>(&said) else { return Ok(None) };
+    let Ok(endpoint) = found.endpoint.parse::<LoopbackUrl>() else { return Ok(None) };
     let connects = timeout(Duration::from_secs(2), TcpStream::connect((endpoint.host(), endpoint.port())));
-    let found = Found { endpoint: endpoint.to_string(), eventstore };
     Ok(matches!(connects.await, Ok(Ok(_))).then_some(found))
 }
 

@@ -1,14 +1,15 @@
 //! An environment, checked and connected: what every command begins with.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use aws_env::{Connection, SdkConfig};
 use aws_secrets::DeletePolicy;
 use blueprint::configuration::{Configuration, Environment, LOCAL};
-use resource::{AnyFamily, Families, Scope};
+use resource::{AnyFamily, Families, Kind, Scope};
 
 use crate::{
+    capabilities::Lacking,
     cli::{CONFIGURATION, Target},
     packages::Packages,
     running,
@@ -23,6 +24,8 @@ pub struct Session {
     pub scope: Scope,
     /// The SDK's configuration for it.
     pub sdk: SdkConfig,
+    /// What the local AWS that was announced lacks; none where it was not announced, and then it can be asked.
+    pub lacking: Option<Lacking>,
 }
 
 impl Session {
@@ -33,8 +36,16 @@ impl Session {
     /// `sts:GetCallerIdentity` has been made then.
     pub async fn open(target: &Target) -> Result<Self> {
         let mut environment = environment(&target.config, &target.env)?;
-        let (endpoint_url, eventstore) = endpoint(target, &environment).await?;
-        environment.local_eventstore = eventstore.filter(|_| environment.is_local());
+        let Leads { endpoint_url, eventstore, eventstore_image, lacking } =
+            leads(target, &environment).await?;
+        if environment.is_local() {
+            environment.local_eventstore = eventstore;
+            if let Some(image) = eventstore_image {
+                // What stands in for the server has the tools beside it, too: nothing else has to be had.
+                environment.eventstore.image = Some(image.clone());
+                environment.eventstore.tools_image = Some(image);
+            }
+        }
         let connection = Connection {
             region: environment.region.to_string(),
             profile: environment.profile.clone(),
@@ -44,7 +55,18 @@ impl Session {
         let sdk = aws_env::connect(&connection).await?;
         let scope = environment.scope();
         aws_env::guard(&sdk, &scope).await?;
-        Ok(Self { environment, scope, sdk })
+        Ok(Self { environment, scope, sdk, lacking })
+    }
+
+    /// Says early that local AWS lacks what a command is about.
+    ///
+    /// # Errors
+    /// It was announced that there is no `kind`, with the reason.
+    pub fn needs(&self, kind: &Kind) -> Result<()> {
+        match self.lacking.as_ref().and_then(|lacking| lacking.0.get(kind)) {
+            Some(reason) => bail!("this needs {kind}, which local AWS lacks: {reason}"),
+            None => Ok(()),
+        }
     }
 
     /// The families that make up the blueprint; functions get their code from `packages`.
@@ -90,6 +112,18 @@ impl Session {
         ];
         families.into_iter().map(|family| (family.kind(), family)).collect::<BTreeMap<_, _>>()
     }
+
+    /// The families that make up the bootstrap. Its managed policies and its provider are none of the environment's, so what
+    /// deploys that needs no right to change them.
+    pub fn bootstrap_families(&self) -> Families {
+        let sdk = &self.sdk;
+        let families: [Arc<dyn AnyFamily>; 3] = [
+            Arc::new(aws_iam::ManagedPolicies::new(sdk)),
+            Arc::new(aws_iam::OidcProviders::new(sdk)),
+            Arc::new(aws_iam::Roles::new(sdk)),
+        ];
+        families.into_iter().map(|family| (family.kind(), family)).collect()
+    }
 }
 
 /// The environment called `name`. Where there is no configuration file and none was named, `local` has its defaults.
@@ -106,17 +140,34 @@ pub fn environment(file: &Path, name: &str) -> Result<Environment> {
     Ok(configuration.environment(name)?)
 }
 
-/// The endpoint in place of AWS, and where EventStoreDB's stand-in is.
-async fn endpoint(
-    target: &Target,
-    environment: &Environment,
-) -> Result<(Option<String>, Option<SocketAddr>)> {
+/// What leads to an environment.
+struct Leads {
+    /// The endpoint in place of AWS.
+    endpoint_url: Option<String>,
+    /// Where EventStoreDB is on local AWS.
+    eventstore: Option<String>,
+    /// What it runs there.
+    eventstore_image: Option<String>,
+    lacking: Option<Lacking>,
+}
+
+async fn leads(target: &Target, environment: &Environment) -> Result<Leads> {
     let named = target.endpoint_url.clone().or_else(|| environment.endpoint_url.clone());
     if named.is_some() || !environment.is_local() {
-        return Ok((named, target.eventstore));
+        return Ok(Leads {
+            endpoint_url: named,
+            eventstore: target.eventstore.clone(),
+            eventstore_image: target.eventstore_image.clone(),
+            lacking: None,
+        });
     }
     match running::find().await.context("cannot tell whether local AWS is running")? {
-        Some(found) => Ok((Some(found.endpoint), found.eventstore)),
+        Some(found) => Ok(Leads {
+            endpoint_url: Some(found.endpoint),
+            eventstore: Some(found.eventstore),
+            eventstore_image: found.eventstore_image,
+            lacking: Some(found.lacking),
+        }),
         None => bail!(running::NotRunning),
     }
 }

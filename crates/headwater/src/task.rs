@@ -1,13 +1,22 @@
-//! What runs where EventStoreDB's task would, on local AWS: it comes with the service and goes with it, as ECS would have it.
+//! What is EventStoreDB's task on local AWS. Where the emulator runs tasks of ECS, it is one; elsewhere something of ours comes with
+//! the service and goes with it, as ECS would have it.
 
-use std::{convert::Infallible, net::SocketAddrV4, time::Duration};
+mod definition;
 
-use anyhow::{Context, Result};
+use std::{
+    convert::Infallible,
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
 use aws_cloudmap::{Instance, Instances};
 use aws_secrets::{Certificate, DeletePolicy, Secrets};
 use engine::Survey;
-use localstack::{EventStore, EventStoreCredentials, Password, Tls};
-use resource::{Key, Observed, Owner};
+use localstack::{Emulator, EventStore, EventStoreCredentials, Password, Service, Tls};
+use resource::{Key, Node, Observed, Owner, is_shared};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -18,77 +27,136 @@ use crate::{
 /// The name by which ECS registers a task in Cloud Map is the task's; ours has none.
 const INSTANCE: &str = "local";
 const SERVICE: &str = "eventstore/service";
+/// What holds EventStoreDB's data, each before what it is made of.
+const DATA: [&str; 5] = [
+    SERVICE,
+    "stateful/file-system-mount-targets",
+    "stateful/data-access-point",
+    "stateful/logs-access-point",
+    "stateful/file-system",
+];
+/// The server's name in its task definition.
+const CONTAINER: &str = "eventstore";
+const PORT: u16 = 2113;
 /// How often it is looked whether other commands changed the service.
 const WATCH: Duration = Duration::from_secs(2);
+/// How long a task that ECS has started may take to answer.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(120);
 
-/// EventStoreDB's stand-in.
+/// EventStoreDB.
 pub struct Task {
-    address: SocketAddrV4,
-    store: Mutex<Server>,
+    address: String,
+    runs: Mutex<Runs>,
 }
 
-struct Server {
-    store: EventStore,
-    /// The version of the certificate that it runs with.
-    certificate: Option<String>,
+/// Where it runs.
+enum Runs {
+    /// As a server in this process.
+    Here { store: EventStore, certificate: Version },
+    /// In a container of ours, on the emulator's network.
+    Beside { service: Box<Service>, certificate: Version },
+    /// As the emulator's own task, which is none of our doing.
+    InEcs(Arc<Emulator>),
 }
+
+/// The version of the certificate that a server runs with.
+type Version = Option<String>;
 
 impl Task {
-    /// Finds an address for it. Nothing runs yet.
+    /// Finds an address on this machine for a server in this process. Nothing runs yet.
     ///
     /// # Errors
     /// There is no room on this machine.
     pub async fn reserve() -> Result<Self> {
         let store = EventStore::reserve().await?;
-        Ok(Self { address: store.address(), store: Mutex::new(Server { store, certificate: None }) })
+        let address = store.address().to_string();
+        Ok(Self { address, runs: Mutex::new(Runs::Here { store, certificate: None }) })
     }
 
-    /// Where it answers, when it runs.
-    pub fn address(&self) -> SocketAddrV4 {
-        self.address
+    /// The task on the network of an emulator that runs in containers: the emulator's own where it `has_ecs`, else a container
+    /// of ours. Nothing runs yet.
+    ///
+    /// # Errors
+    /// There is no room on this machine, or the emulator is in no container.
+    pub fn in_containers(emulator: &Arc<Emulator>, address: String, has_ecs: bool) -> Result<Self> {
+        let stack = emulator.containers().context("the emulator runs in no container")?;
+        let runs = match has_ecs {
+            true => Runs::InEcs(Arc::clone(emulator)),
+            false => Runs::Beside { service: Box::new(stack.reserve(CONTAINER)?), certificate: None },
+        };
+        Ok(Self { address, runs: Mutex::new(runs) })
+    }
+
+    /// Where the functions reach it, when it runs: `host:port`.
+    pub fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    /// Where it answers on this machine; none where it does not run.
+    ///
+    /// # Errors
+    /// Docker does not tell.
+    pub async fn on_this_machine(&self) -> Result<Option<SocketAddr>> {
+        Ok(match &*self.runs.lock().await {
+            Runs::Here { store, .. } => Some(store.address().into()),
+            Runs::Beside { service, .. } => Some(service.address().into()),
+            Runs::InEcs(emulator) => published(emulator).await?,
+        })
+    }
+
+    /// What runs and where, for people.
+    pub async fn description(&self, bench: &Workbench) -> String {
+        let image = definition::spec(bench, &Survey::default())
+            .ok()
+            .and_then(|mut spec| Some(spec.container_definitions.remove(CONTAINER)?.image))
+            .unwrap_or_default();
+        match &*self.runs.lock().await {
+            Runs::Here { .. } => "its stand-in, in this process".to_owned(),
+            Runs::Beside { .. } => format!("{image} in a container beside it"),
+            Runs::InEcs(_) => format!("{image} in the containers of its ECS task"),
+        }
     }
 
     /// Runs the server if the service is there, with the secrets that the task would be given, and registers it in Cloud
-    /// Map; stops it if the service is not. A renewed certificate restarts it.
+    /// Map; stops it if the service is not. A renewed certificate restarts it. For ECS's own task it waits until that answers.
     ///
     /// # Errors
     /// The environment cannot be observed, or the server does not start.
     pub async fn follow(&self, bench: &Workbench) -> Result<()> {
         let survey = bench.survey().await?;
         let find = |key: &str| found(bench, &survey, key);
-        let mut server = self.store.lock().await;
-        if find(SERVICE).is_none() {
-            server.store.stop().await;
-            return Ok(());
+        let is_wanted = mark(bench).is_some_and(|node| bench.observed(&survey, &node.key).is_some());
+        let renewed =
+            find("stateful/eventstore-certificate").and_then(|secret| secret.outputs.get("versionId"));
+        match &mut *self.runs.lock().await {
+            Runs::Here { store, certificate } => {
+                if !is_wanted || certificate.as_ref() != renewed {
+                    store.stop().await;
+                }
+                if is_wanted && !store.is_running() {
+                    start(store, bench, &survey).await?;
+                    *certificate = renewed.cloned();
+                    if let Some(discovery) = find("eventstore/discovery") {
+                        let instance = Instance { id: INSTANCE.to_owned(), address: store.address() };
+                        Instances::new(&bench.session.sdk).register(&discovery.id, &instance).await?;
+                    }
+                }
+                Ok(())
+            }
+            Runs::Beside { service, certificate } => {
+                if !is_wanted || certificate.as_ref() != renewed {
+                    service.stop().await?;
+                }
+                if is_wanted {
+                    let definition = definition::definition(bench, &survey).await?;
+                    service.start(&definition, &|text| tracing::info!("{text}")).await?;
+                    *certificate = renewed.cloned();
+                }
+                Ok(())
+            }
+            Runs::InEcs(emulator) if is_wanted => answers(emulator, bench, &survey).await,
+            Runs::InEcs(_) => Ok(()),
         }
-        let certificate = find("stateful/eventstore-certificate");
-        let version = certificate.and_then(|secret| secret.outputs.get("versionId").cloned());
-        if server.certificate != version {
-            server.store.stop().await;
-        }
-        if !server.store.is_running() {
-            let secrets = Secrets::new(&bench.session.sdk, DeletePolicy::Force);
-            let passwords =
-                (find("stateful/eventstore-admin-password"), find("stateful/eventstore-ops-password"));
-            let credentials = match passwords {
-                (Some(admin), Some(ops)) => Some(EventStoreCredentials {
-                    admin: password(&secrets, admin).await?,
-                    ops: password(&secrets, ops).await?,
-                }),
-                _ => None,
-            };
-            let tls = match certificate {
-                Some(secret) => Some(tls(&secrets, secret).await?),
-                None => None,
-            };
-            server.store.start(credentials, tls).await?;
-            server.certificate = version;
-            let service =
-                find("eventstore/discovery").context("Cloud Map has no service for EventStoreDB")?;
-            let instance = Instance { id: INSTANCE.to_owned(), address: self.address };
-            Instances::new(&bench.session.sdk).register(&service.id, &instance).await?;
-        }
-        Ok(())
     }
 
     /// Does so again and again: other commands may deploy and destroy the service.
@@ -110,49 +178,142 @@ impl Task {
 
     /// Whether the service came or went since the last look: one listing.
     async fn has_changed(&self, bench: &Workbench) -> Result<bool> {
-        let key: Key = SERVICE.parse()?;
-        let node = bench.graph.get(&key).context("the blueprint has no service of EventStoreDB")?;
+        let runs = match &*self.runs.lock().await {
+            Runs::Here { store, .. } => store.is_running(),
+            Runs::Beside { service, .. } => service.is_running().await?,
+            Runs::InEcs(_) => return Ok(false),
+        };
+        let node = mark(bench).context("the blueprint has no service of EventStoreDB")?;
         let family = bench.families.get(&node.kind).context("no family knows services")?;
-        let services = family.survey(&bench.session.scope).await?;
-        let is_there = services.iter().any(|service| service.owner == Owner::Us(key.clone()));
-        Ok(is_there != self.store.lock().await.store.is_running())
+        let observed = family.survey(&bench.session.scope).await?;
+        Ok(observed.iter().any(|one| one.owner == Owner::Us(node.key.clone())) != runs)
     }
 
-    /// Stops the server, as a task that dies; its data stays.
-    pub async fn stop(&self) {
-        self.store.lock().await.store.stop().await;
+    /// Stops the server, as a task that dies; its data stays. ECS starts its own anew by itself.
+    ///
+    /// # Errors
+    /// The container cannot be stopped.
+    pub async fn stop(&self) -> Result<()> {
+        match &mut *self.runs.lock().await {
+            Runs::Here { store, .. } => store.stop().await,
+            Runs::Beside { service, .. } => service.stop().await?,
+            Runs::InEcs(_) => {}
+        }
+        Ok(())
     }
 
-    /// Stops the server and deletes its data, as the loss of the file system would.
+    /// Stops the server and deletes its data, as the loss of the file system would. Of ECS's task service and file system are
+    /// gone then: a deploy makes them anew.
     ///
     /// # Errors
     /// The data cannot be deleted.
-    pub async fn lose_data(&self) -> Result<()> {
-        let mut server = self.store.lock().await;
-        server.store.stop().await;
-        Ok(server.store.lose_data()?)
+    pub async fn lose_data(&self, bench: &Workbench) -> Result<()> {
+        match &mut *self.runs.lock().await {
+            Runs::Here { store, .. } => {
+                store.stop().await;
+                Ok(store.lose_data()?)
+            }
+            Runs::Beside { service, .. } => Ok(service.lose_data().await?),
+            Runs::InEcs(_) => lose_file_system(bench).await,
+        }
     }
-}
 
-impl Task {
     /// A reader of the server that runs, with what its clients are given.
     ///
     /// # Errors
     /// The secrets cannot be read, or nobody answers.
     pub async fn streams(&self, bench: &Workbench) -> Result<Streams> {
         let survey = bench.survey().await?;
-        let find = |key: &str| found(bench, &survey, key);
-        let secrets = Secrets::new(&bench.session.sdk, DeletePolicy::Force);
-        let identity = match (find("stateful/eventstore-admin-password"), find("stateful/eventstore-trust")) {
-            (Some(password), Some(trust)) => Some(Identity {
-                password: secrets.value(&password.id).await?.expose().to_owned(),
-                trust: secrets.value(&trust.id).await?.expose().to_owned(),
-                server_name: blueprint::host_name(&bench.session.scope)?,
-            }),
-            _ => None,
-        };
-        Streams::connect(self.address.into(), identity.as_ref()).await
+        let address = self.on_this_machine().await?.context("ECS runs no task of EventStoreDB")?;
+        connect(address, bench, &survey).await
     }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Task").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// The resource that the server comes and goes with: the service, or where local AWS has no services of ECS, what of its stack
+/// is made last.
+fn mark(bench: &Workbench) -> Option<&Node> {
+    let ours =
+        |node: &&Node| node.key.stack() == blueprint::EVENTSTORE && !is_shared(&bench.families, &node.kind);
+    let service = SERVICE.parse().ok().and_then(|key| bench.graph.get(&key));
+    service.or_else(|| bench.graph.ordered().into_iter().rfind(ours))
+}
+
+async fn start(store: &mut EventStore, bench: &Workbench, survey: &Survey) -> Result<()> {
+    let find = |key: &str| found(bench, survey, key);
+    let secrets = Secrets::new(&bench.session.sdk, DeletePolicy::Force);
+    let passwords = (find("stateful/eventstore-admin-password"), find("stateful/eventstore-ops-password"));
+    let credentials = match passwords {
+        (Some(admin), Some(ops)) => Some(EventStoreCredentials {
+            admin: password(&secrets, admin).await?,
+            ops: password(&secrets, ops).await?,
+        }),
+        _ => None,
+    };
+    let tls = match find("stateful/eventstore-certificate") {
+        Some(secret) => Some(tls(&secrets, secret).await?),
+        None => None,
+    };
+    Ok(store.start(credentials, tls).await?)
+}
+
+/// Waits until ECS's task answers its admin.
+async fn answers(emulator: &Emulator, bench: &Workbench, survey: &Survey) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let last = match published(emulator).await? {
+            None => anyhow::anyhow!("ECS has started no container of it"),
+            Some(address) => match connect(address, bench, survey).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            },
+        };
+        if begun.elapsed() >= ANSWERS_WITHIN {
+            bail!(last.context(format!(
+                "EventStoreDB's task did not answer within {} s",
+                ANSWERS_WITHIN.as_secs()
+            )));
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// Where ECS's task answers on this machine; none where none runs.
+async fn published(emulator: &Emulator) -> Result<Option<SocketAddr>> {
+    let stack = emulator.containers().context("the emulator runs in no container")?;
+    Ok(stack.task(CONTAINER, PORT).await?.map(|task| task.address.into()))
+}
+
+async fn lose_file_system(bench: &Workbench) -> Result<()> {
+    let survey = bench.survey().await?;
+    for key in DATA {
+        let key: Key = key.parse()?;
+        let Some(node) = bench.graph.get(&key) else { continue };
+        let family = bench.families.get(&node.kind).context("no family knows EventStoreDB's data")?;
+        if let Some(observed) = bench.observed(&survey, &key) {
+            family.delete(observed, &resource::Progress::silent()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn connect(address: SocketAddr, bench: &Workbench, survey: &Survey) -> Result<Streams> {
+    let find = |key: &str| found(bench, survey, key);
+    let secrets = Secrets::new(&bench.session.sdk, DeletePolicy::Force);
+    let identity = match (find("stateful/eventstore-admin-password"), find("stateful/eventstore-trust")) {
+        (Some(password), Some(trust)) => Some(Identity {
+            password: secrets.value(&password.id).await?.expose().to_owned(),
+            trust: secrets.value(&trust.id).await?.expose().to_owned(),
+            server_name: blueprint::host_name(&bench.session.scope)?,
+        }),
+        _ => None,
+    };
+    Streams::connect(address, identity.as_ref()).await
 }
 
 fn found<'a>(bench: &Workbench, survey: &'a Survey, key: &str) -> Option<&'a Observed> {

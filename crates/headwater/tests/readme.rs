@@ -40,7 +40,7 @@ fn the_readme_lists_the_permissions_that_the_families_need() {
     let file = Path::new("headwater.toml");
     let environment = Configuration::parse("", file).unwrap().environment("local").unwrap();
     let sdk = Script::new(|_| Reply::reset()).config();
-    let session = Session { scope: environment.scope(), environment, sdk };
+    let session = Session { scope: environment.scope(), environment, sdk, lacking: None };
     let families = session.families(&Packages::not_built());
     let all: Vec<&IamAction> = families
         .values()

@@ -24,7 +24,7 @@ pub use error::{Class, Error, Result};
 pub use family::{AnyFamily, Desired, Families, Family, Observed, Owner, Progress, Spec, is_shared};
 pub use grant::Grantee;
 pub use graph::{Graph, GraphError, Node};
-pub use iam::{IamAction, Need};
+pub use iam::{Condition, IamAction, Need, Within};
 pub use key::{Key, KeyError, Kind};
 pub use plan::{Action, PLAN_VERSION, Plan, Step};
 pub use policy::{Conditions, PolicyDocument, Statement};

@@ -10,6 +10,9 @@ const PROJECT: &str = "headwater:project";
 const ENVIRONMENT: &str = "headwater:env";
 const KEY: &str = "headwater:key";
 
+/// What the project of a bootstrap ends in.
+const BOOTSTRAP: &str = "-bootstrap";
+
 /// One environment of one project in one account and region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
@@ -33,6 +36,14 @@ impl Scope {
     /// (`dev` and `dev-2`): only the tags tell whose a resource is.
     pub fn name_prefix(&self) -> String {
         format!("{}-{}-", self.project, self.environment)
+    }
+
+    /// Where the bootstrap of this environment lives: in a project of its own, whose name no `headwater.toml` may have. So
+    /// its resources have other names, another path and other tags: no survey of the environment sees them, and what may
+    /// be done to the environment's resources may not be done to them.
+    #[must_use]
+    pub fn bootstrap(&self) -> Self {
+        Self { project: format!("{}{BOOTSTRAP}", self.project), ..self.clone() }
     }
 
     /// The path of this environment's IAM roles and log groups: `/headwater/prod/`.
@@ -120,6 +131,17 @@ mod tests {
             )
         );
         assert_eq!(scope().owner(&BTreeMap::new()), Owner::Other("without Headwater's tags".into()));
+    }
+
+    #[test]
+    fn a_bootstrap_has_nothing_in_common_with_its_environment() {
+        let (environment, bootstrap) = (scope(), scope().bootstrap());
+        assert_eq!(bootstrap.path(), "/headwater-bootstrap/dev/");
+        assert_eq!(bootstrap.physical_name("plan"), "headwater-bootstrap-dev-plan");
+        assert!(!bootstrap.path().starts_with(&environment.path()));
+        assert!(!bootstrap.name_prefix().starts_with(&environment.name_prefix()));
+        let key = "bootstrap/plan-role".parse().unwrap();
+        assert!(matches!(environment.owner(&bootstrap.tags(&key)), Owner::Other(_)));
     }
 
     #[test]

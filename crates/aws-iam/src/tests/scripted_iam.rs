@@ -10,17 +10,17 @@ use super::{KEY, NAME, scope};
 use crate::RoleSpec;
 
 /// A parameter of a query request.
-pub(super) fn parameter(request: &Request, name: &str) -> Option<String> {
+pub(crate) fn parameter(request: &Request, name: &str) -> Option<String> {
     let value = request.body.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")))?;
     Some(percent_decode_str(&value.replace('+', " ")).decode_utf8().unwrap().into_owned())
 }
 
-fn encoded(document: &PolicyDocument) -> String {
+pub(crate) fn encoded(document: &PolicyDocument) -> String {
     utf8_percent_encode(&serde_json::to_string(document).unwrap(), NON_ALPHANUMERIC).to_string()
 }
 
 /// A response of this operation.
-pub(super) fn answer(operation: &str, result: &str) -> Reply {
+pub(crate) fn answer(operation: &str, result: &str) -> Reply {
     let close = format!("</{operation}Result></{operation}Response>");
     Reply::xml(200, format!("<{operation}Response><{operation}Result>{result}{close}"))
 }

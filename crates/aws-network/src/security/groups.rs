@@ -9,11 +9,12 @@ use aws_sdk_ec2::{
 };
 use futures::future::try_join_all;
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
 use super::{SecurityGroupSpec, rules::is_node};
 use crate::ec2::{self, FRESH, STALE};
+use crate::scopes::{INTERFACES, NEW_SECURITY_GROUP, OWN, TAGS};
 
 const CREATE: &str = "ec2:CreateSecurityGroup";
 const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
@@ -205,17 +206,17 @@ impl Family for SecurityGroups {
     const KIND: Kind = Kind::new("AWS::EC2::SecurityGroup");
     const REFERS_TO: &'static [Kind] = &[Kind::new("AWS::EC2::VPC")];
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeNetworkInterfaces"),
-        IamAction::read("ec2:DescribeSecurityGroupRules"),
-        IamAction::read("ec2:DescribeSecurityGroups"),
-        IamAction::write("ec2:CreateSecurityGroup"),
+        IamAction::read("ec2:DescribeNetworkInterfaces").within(Within::IN_REGION),
+        IamAction::read("ec2:DescribeSecurityGroupRules").within(Within::IN_REGION),
+        IamAction::read("ec2:DescribeSecurityGroups").within(Within::IN_REGION),
+        IamAction::write("ec2:CreateSecurityGroup").within(NEW_SECURITY_GROUP),
         // Called to adopt, and asked for besides the create call with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:DeleteNetworkInterface"),
-        IamAction::write("ec2:DeleteSecurityGroup"),
-        IamAction::write("ec2:RevokeSecurityGroupEgress"),
-        IamAction::write("ec2:RevokeSecurityGroupIngress"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:DeleteNetworkInterface").within(INTERFACES),
+        IamAction::write("ec2:DeleteSecurityGroup").within(OWN),
+        IamAction::write("ec2:RevokeSecurityGroupEgress").within(OWN),
+        IamAction::write("ec2:RevokeSecurityGroupIngress").within(OWN),
     ];
 
     async fn survey(&self, scope: &Scope) -> Result<Vec<Observed<SecurityGroupSpec>>> {

@@ -80,6 +80,7 @@ fn environment(
         relay: section.within("relay", relay),
         alarms: section.within("alarms", |section| Alarms { emails: section.get(&knobs::EMAILS) }),
         local_eventstore: None,
+        permissions_boundary: None,
     };
     section.finish();
     // Rules between values mean nothing while a value itself is wrong.
@@ -136,6 +137,7 @@ fn eventstore(section: &mut Section<'_, '_>) -> EventStore {
     EventStore {
         release: section.get(&knobs::RELEASE),
         image: section.get(&knobs::IMAGE),
+        tools_image: section.get(&knobs::TOOLS_IMAGE),
         tls: section.get(&knobs::TLS),
         cpu_units: section.get(&knobs::CPU_UNITS),
         memory_mib: section.get(&knobs::TASK_MEMORY_MIB),

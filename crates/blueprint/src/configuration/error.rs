@@ -1,7 +1,7 @@
 //! What can be wrong with a configuration as a whole.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::problem::{Fault, Problem, Source};
 
@@ -41,6 +41,11 @@ impl Invalid {
         faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.start, place.end)));
         let problems = faults.into_iter().map(|fault| Problem::new(source, fault)).collect();
         Self { path: source.path.clone(), problems }
+    }
+
+    /// The file, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The problems.

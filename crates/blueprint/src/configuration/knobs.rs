@@ -50,6 +50,7 @@ pub(super) static SECTIONS: &[Section] = &[
         knobs: &[
             &RELEASE,
             &IMAGE,
+            &TOOLS_IMAGE,
             &TLS,
             &CPU_UNITS,
             &TASK_MEMORY_MIB,

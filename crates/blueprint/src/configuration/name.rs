@@ -37,9 +37,11 @@ checked_text! {
     /// The project's name: 1 to 20 lower-case letters, digits and single hyphens, beginning with a letter.
     ///
     /// With an [`EnvironmentName`] and two hyphens it leaves 26 of the 64 characters that names of functions and roles
-    /// may have (the tightest of AWS's limits among our names). AWS keeps names that begin with `aws` to itself.
+    /// may have (the tightest of AWS's limits among our names). AWS keeps names that begin with `aws` to itself; one that
+    /// ends in `-bootstrap` is the project of another's bootstrap (`Scope::bootstrap`).
     ProjectName, default "headwater",
-    is "a name of 1 to 20 lower-case letters, digits and single hyphens that begins with a letter but not with `aws`",
+    is "a name of 1 to 20 lower-case letters, digits and single hyphens that begins with a letter but not with `aws`, and does not \
+        end in `-bootstrap`",
     by is_project_name
 }
 
@@ -68,6 +70,7 @@ fn is_project_name(text: &str) -> bool {
     text.len() <= 20
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.starts_with("aws")
+        && !text.ends_with("-bootstrap")
         && text.split('-').all(|part| !part.is_empty() && part.chars().all(lower))
 }
 
@@ -100,9 +103,20 @@ mod tests {
         for good in ["headwater", "a", "a1-b2", "abcdefghijklmnopqrst"] {
             assert!(ProjectName::new(good).is_some(), "{good}");
         }
-        for bad in
-            ["", "1a", "-a", "a-", "a--b", "A", "a_b", "aws", "aws-events", "ä", "abcdefghijklmnopqrstu"]
-        {
+        for bad in [
+            "",
+            "1a",
+            "-a",
+            "a-",
+            "a--b",
+            "A",
+            "a_b",
+            "aws",
+            "aws-events",
+            "ä",
+            "abcdefghijklmnopqrstu",
+            "a-bootstrap",
+        ] {
             assert!(ProjectName::new(bad).is_none(), "{bad}");
         }
     }

@@ -55,6 +55,11 @@ impl Problem {
         &self.message
     }
 
+    /// What to do about it.
+    pub fn help(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// Line and column, counted from 1, where a place in the file is to blame.
     pub fn position(&self) -> Option<(usize, usize)> {
         self.excerpt.as_ref().map(|excerpt| (excerpt.line, excerpt.column))

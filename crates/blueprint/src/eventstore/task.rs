@@ -35,7 +35,8 @@ pub(crate) fn spec(environment: &Environment, parts: &Parts) -> TaskDefinitionSp
     let mut containers = BTreeMap::from([(SERVER_CONTAINER.to_owned(), server(environment, parts, &line))]);
     match tls {
         TlsMode::Managed => {
-            containers.insert(CERTIFICATE_CONTAINER.to_owned(), managed_certificate(parts, &line));
+            containers
+                .insert(CERTIFICATE_CONTAINER.to_owned(), managed_certificate(environment, parts, &line));
         }
         TlsMode::Ephemeral => {
             containers.insert(CERTIFICATE_CONTAINER.to_owned(), ephemeral_certificate(parts, &line));
@@ -43,7 +44,7 @@ pub(crate) fn spec(environment: &Environment, parts: &Parts) -> TaskDefinitionSp
         TlsMode::Off => {}
     }
     if tls != TlsMode::Off && !line.first_passwords {
-        containers.insert(PASSWORDS_CONTAINER.to_owned(), passwords(parts));
+        containers.insert(PASSWORDS_CONTAINER.to_owned(), passwords(environment, parts));
     }
     let efs = |access_point: &aws_efs::AccessPoint| Volume::efs(parts.file_system.id(), access_point.id());
     let mut volumes =
@@ -160,7 +161,7 @@ fn health_check(tls: TlsMode) -> HealthCheck {
 ///
 /// It runs as root, since a volume of the task's own belongs to root, and keeps no capability but that of giving files
 /// away. So a file is closed before it is given away, and no directory is.
-fn managed_certificate(parts: &Parts, line: &Line) -> ContainerDefinition {
+fn managed_certificate(environment: &Environment, parts: &Parts, line: &Line) -> ContainerDefinition {
     let script = format!(
         "set -eu\n\
          mkdir -p {AUTHORITIES}\n\
@@ -177,7 +178,7 @@ fn managed_certificate(parts: &Parts, line: &Line) -> ContainerDefinition {
             ("CERTIFICATE".to_owned(), part("certificate")),
             ("PRIVATE_KEY".to_owned(), part("privateKey")),
         ]),
-        ..certificate_container(parts, TOOLS, "sh", script)
+        ..certificate_container(parts, tools(environment), "sh", script)
     }
 }
 
@@ -220,7 +221,7 @@ fn certificate_container(parts: &Parts, image: &str, shell: &str, script: String
 
 /// Replaces the passwords that a line begins with by those of Secrets Manager, and stays to say that they hold: the
 /// task is healthy when they do.
-fn passwords(parts: &Parts) -> ContainerDefinition {
+fn passwords(environment: &Environment, parts: &Parts) -> ContainerDefinition {
     // Passwords go to curl by its standard input: arguments can be seen in the list of processes.
     let script = format!(
         "set -u\n\
@@ -263,8 +264,13 @@ fn passwords(parts: &Parts) -> ContainerDefinition {
         readonly_root_filesystem: true,
         linux_parameters: LinuxParameters::default().dropping_all_but(&[]),
         log_configuration: Some(log(parts)),
-        ..ContainerDefinition::new(TOOLS)
+        ..ContainerDefinition::new(tools(environment))
     }
+}
+
+/// The image of the containers beside the server.
+fn tools(environment: &Environment) -> &str {
+    environment.eventstore.tools_image.as_deref().unwrap_or(TOOLS)
 }
 
 fn mount(path: &str, volume: &str, read_only: bool) -> MountPoint {

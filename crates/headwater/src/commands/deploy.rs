@@ -16,10 +16,11 @@ use resource::{Action, Outcome, Plan};
 use serde_json::json;
 
 use crate::{
+    actions::{Actions, Fold, fold},
     caller, cli,
     commands::{Exit, Run, replay},
     progress::{Progress, Spinner},
-    terminal::{self, BAD, FAINT, GOOD, STRONG, WARNING, counted, duration, paint},
+    terminal::{self, BAD, FAINT, GOOD, STRONG, WARNING, counted, duration, paint, say},
     workbench::Workbench,
 };
 
@@ -98,14 +99,20 @@ fn read(file: &Path) -> Result<Plan> {
     engine::read_plan(&json).with_context(|| format!("cannot apply {}", file.display()))
 }
 
-fn show(run: &Run, plan: &Plan) -> Result<()> {
+/// Shows what is about to be agreed to.
+pub(super) fn show(run: &Run, plan: &Plan) -> Result<()> {
     if !run.json {
-        writeln!(terminal::out(), "{}", engine::text::render(plan))?;
+        let title = engine::text::summary(plan);
+        writeln!(terminal::out(), "{}", fold(&title, &engine::text::render(plan)))?;
     }
     Ok(())
 }
 
-fn converged(run: &Run, plan: &Plan) -> Result<Exit> {
+/// Says that nothing has to be done.
+pub(super) fn converged(run: &Run, plan: &Plan) -> Result<Exit> {
+    if let Some(actions) = Actions::here() {
+        actions.converged(plan)?;
+    }
     let mut out = terminal::out();
     if run.json {
         writeln!(out, "{}", json!({"outcome": "succeeded", "steps": []}))?;
@@ -132,14 +139,24 @@ pub async fn apply(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) ->
     } else {
         print(&mut out, &report, begun)?;
     }
+    if let Some(actions) = Actions::here() {
+        actions.deployed(&run.target.env, &report, begun.elapsed())?;
+    }
     Ok(match report.outcome {
         Outcome::Succeeded if begins_to_relay(&report) && has_eventstore(bench) => {
             catch_up(bench, run).await?
         }
+        _ => exit(&report),
+    })
+}
+
+/// How a command ends whose run ended so.
+pub(super) fn exit(report: &Report) -> Exit {
+    match report.outcome {
         Outcome::Succeeded => Exit::Done,
         Outcome::Interrupted => Exit::Interrupted,
         Outcome::Running | Outcome::Failed => Exit::Failed,
-    })
+    }
 }
 
 /// Whether the run made the mapping that feeds the relay: what the journal's stream had forgotten before, it never sees.
@@ -179,7 +196,11 @@ async fn catch_up(bench: &Workbench, run: &Run) -> Result<Exit> {
 /// As [`apply`].
 pub async fn execute(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) -> Result<Report> {
     let progress = Progress::new(approved.steps.iter().map(|step| &step.key));
-    execute_with(bench, run, mode, approved, Arc::new(progress)).await
+    let fold = Fold::here("Steps");
+    fold.iter().for_each(|fold| say(&fold.begin));
+    let report = execute_with(bench, run, mode, approved, Arc::new(progress)).await;
+    fold.iter().for_each(|fold| say(&fold.end));
+    report
 }
 
 /// Applies `approved`; `reporter` is told of it.
@@ -193,11 +214,10 @@ pub async fn execute_with(
     approved: &Plan,
     reporter: Arc<dyn Reporter>,
 ) -> Result<Report> {
-    let store = bench.deployments();
     let engine_run = engine::Run {
         graph: &bench.graph,
         families: &bench.families,
-        store: &store,
+        store: bench.deployments.as_ref(),
         reporter,
         stop: run.stop.clone(),
         caller: caller::this(),
@@ -207,7 +227,8 @@ pub async fn execute_with(
     Ok(engine::deploy(&engine_run, mode, approved).await?)
 }
 
-fn print(out: &mut impl Write, report: &Report, begun: Instant) -> Result<()> {
+/// Prints what became of a run that began then.
+pub(super) fn print(out: &mut impl Write, report: &Report, begun: Instant) -> Result<()> {
     if report.steps.is_empty() {
         writeln!(out, "{}", paint(GOOD, "Nothing to do: all of it was done before."))?;
         return Ok(());
@@ -244,7 +265,8 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn as_json(report: &Report) -> serde_json::Value {
+/// The same for machines.
+pub(super) fn as_json(report: &Report) -> serde_json::Value {
     let steps: Vec<_> = report
         .steps
         .iter()

@@ -7,8 +7,9 @@ use engine::Mode;
 use serde_json::json;
 
 use crate::{
-    cli::Target,
-    commands::{Exit, Run},
+    actions::{Actions, diff, fold},
+    cli::{self, Target},
+    commands::{Exit, Run, plan::write_whole},
     terminal::{self, GOOD, STRONG, WARNING, paint},
     workbench::Workbench,
 };
@@ -17,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// A family cannot be observed, or the plan is refused.
-pub async fn run(run: &Run) -> Result<Exit> {
+pub async fn run(args: &cli::Drift, run: &Run) -> Result<Exit> {
     let target: &Target = &run.target;
     let plan = Workbench::open(target).await?.plan(Mode::Deploy).await?;
     let mut out = terminal::out();
@@ -30,12 +31,19 @@ pub async fn run(run: &Run) -> Result<Exit> {
     } else {
         let text = format!("{} differs from the code. A deploy would do this:", target.env);
         writeln!(out, "{}\n", paint(WARNING, text))?;
-        write!(out, "{}", engine::text::render(&plan))?;
+        let title = engine::text::summary(&plan);
+        write!(out, "{}", fold(&title, &engine::text::render(&plan)))?;
         writeln!(
             out,
             "\nTo repair it: {}",
             paint(STRONG, format!("cargo xtask deploy --env {}", target.env))
         )?;
+    }
+    if let Some(file) = &args.diff {
+        write_whole(file, &diff(&plan))?;
+    }
+    if let Some(actions) = Actions::here() {
+        actions.looked(&plan)?;
     }
     Ok(if plan.is_converged() { Exit::Done } else { Exit::Differs })
 }

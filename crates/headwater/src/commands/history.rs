@@ -3,14 +3,14 @@
 use std::{io::Write, time::Duration};
 
 use anyhow::Result;
-use resource::{Deployment, DeploymentStore, Outcome};
+use resource::{Deployment, Outcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     cli,
     commands::{Exit, Run},
-    session::Session,
     terminal::{self, BAD, FAINT, GOOD, WARNING, columns, counted, duration, paint},
+    workbench::Workbench,
 };
 
 /// Runs `history`.
@@ -18,8 +18,7 @@ use crate::{
 /// # Errors
 /// The deployments table cannot be read.
 pub async fn run(args: &cli::History, run: &Run) -> Result<Exit> {
-    let session = Session::open(&run.target).await?;
-    let store = aws_dynamodb::Deployments::new(&session.sdk, &session.scope);
+    let store = Workbench::open_unpackaged(&run.target).await?.deployments;
     let (runs, lease) = futures::try_join!(store.history(args.limit), store.lease())?;
     let mut out = terminal::out();
     if run.json {

@@ -1,10 +1,13 @@
 //! The commands, one module each, and what they share.
 
 pub mod adopt;
+pub mod bootstrap;
 pub mod deploy;
 pub mod drift;
+pub mod environments;
 pub mod history;
 pub mod plan;
+pub mod policy;
 pub mod query;
 pub mod redrive;
 pub mod replay;
@@ -122,10 +125,13 @@ pub async fn dispatch(cli: Cli, stop: CancellationToken) -> Result<Exit> {
         Command::Plan(args) => run.until_stopped(plan::run(&args, &run)).await,
         Command::Deploy(args) => deploy::run(&args, &run).await,
         Command::Destroy(args) => deploy::destroy(&args, &run).await,
-        Command::Drift => run.until_stopped(drift::run(&run)).await,
+        Command::Drift(args) => run.until_stopped(drift::run(&args, &run)).await,
         Command::Status => run.until_stopped(status::run(&run)).await,
+        Command::Bootstrap(args) => bootstrap::run(&args, &run).await,
+        Command::Policy(args) => policy::run(&args, &run),
         Command::Adopt(args) => run.until_stopped(adopt::run(&args, &run)).await,
         Command::History(args) => run.until_stopped(history::run(&args, &run)).await,
+        Command::Environments(args) => environments::run(&args, &run),
         Command::Settings => settings::run(&run),
     }
 }

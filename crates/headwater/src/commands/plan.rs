@@ -7,6 +7,7 @@ use engine::Mode;
 use resource::Plan;
 
 use crate::{
+    actions::{Actions, diff, fold},
     cli,
     commands::{Exit, Run},
     terminal::{self, FAINT, STRONG, paint},
@@ -27,7 +28,14 @@ pub async fn run(args: &cli::Plan, run: &Run) -> Result<Exit> {
     if run.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
     } else {
-        write!(out, "{}", engine::text::render(&plan))?;
+        let title = engine::text::summary(&plan);
+        write!(out, "{}", fold(&title, &engine::text::render(&plan)))?;
+    }
+    if let Some(file) = &args.diff {
+        write_whole(file, &diff(&plan))?;
+    }
+    if let Some(actions) = Actions::here() {
+        actions.planned(&plan)?;
     }
     if let Some(file) = &args.out {
         save(&plan, file)?;
@@ -39,12 +47,22 @@ pub async fn run(args: &cli::Plan, run: &Run) -> Result<Exit> {
     Ok(if args.detailed_exit_code && !plan.is_converged() { Exit::Differs } else { Exit::Done })
 }
 
-/// Writes the plan beside its place and then moves it there, so that no reader finds half of it.
 fn save(plan: &Plan, file: &Path) -> Result<()> {
     let mut json = serde_json::to_string_pretty(plan)?;
     json.push('\n');
+    write_whole(file, &json)
+}
+
+/// Writes a file beside its place and then moves it there, so that no reader finds half of it. Its directory is made.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_whole(file: &Path, text: &str) -> Result<()> {
     let part = file.with_added_extension("part");
-    fs::write(&part, json)
+    let directory = file.parent().filter(|directory| !directory.as_os_str().is_empty());
+    directory
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&part, text))
         .and_then(|()| fs::rename(&part, file))
         .with_context(|| format!("cannot write {}", file.display()))
 }

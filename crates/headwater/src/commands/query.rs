@@ -3,9 +3,11 @@
 use std::{io::Write, time::Duration};
 
 use anyhow::{Context, Result, bail};
+use aws_dynamodb::Tables;
 use event::{Event, Timestamp};
 use futures::TryStreamExt;
 use journal::{Direction, Journal, ReadOptions, conflicts};
+use resource::Family;
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -27,6 +29,7 @@ pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
         ..window(args.since.as_deref(), args.until.as_deref())?
     };
     let session = Session::open(&run.target).await?;
+    session.needs(&Tables::KIND)?;
     let journal = journal(&session);
     let mut events = match (&args.request, &args.r#type, &args.source) {
         (Some(request), _, _) => journal.by_request(request, &options),

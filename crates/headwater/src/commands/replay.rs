@@ -7,9 +7,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use aws_dynamodb::Tables;
+use aws_lambda::Functions;
 use aws_sdk_lambda::{Client, primitives::Blob};
 use futures::{StreamExt, TryStreamExt, stream};
 use journal::{Journal, ReadOptions, item::Item, replay};
+use resource::Family;
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,6 +37,8 @@ const BYTES: usize = replay::MAX_PAYLOAD_BYTES / 2;
 pub async fn run(args: &cli::Replay, run: &Run) -> Result<Exit> {
     let options = query::window(args.since.as_deref(), args.until.as_deref())?;
     let session = Session::open(&run.target).await?;
+    session.needs(&Tables::KIND)?;
+    session.needs(&Functions::KIND)?;
     let begun = Instant::now();
     let spinner = Spinner::new("reading the journal");
     let replayed = replay(&session, &options, |so_far| spinner.say(&so_far.line())).await?;

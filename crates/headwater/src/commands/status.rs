@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::Result;
-use resource::{Class, Deployment, DeploymentStore, Lease, Node, Observed};
+use resource::{Class, Deployment, Lease, Node, Observed};
 use serde_json::{Value, json};
 
 use crate::{
@@ -39,7 +39,7 @@ pub async fn run(run: &Run) -> Result<Exit> {
 }
 
 async fn look(bench: &Workbench) -> Result<Status> {
-    let store = bench.deployments();
+    let store = &bench.deployments;
     let (survey, lease, last, waiting, dead, failures) = futures::try_join!(
         bench.survey(),
         async { Ok(store.lease().await?) },
@@ -74,9 +74,9 @@ pub fn outputs(bench: &Workbench, survey: &engine::Survey) -> Vec<(&'static str,
 /// What clients of EventStoreDB connect to: a name in the VPC, or the stand-in on this machine.
 fn eventstore(bench: &Workbench, survey: &engine::Survey) -> Option<String> {
     bench.observed(survey, &"eventstore/service".parse().ok()?)?;
-    match bench.session.environment.local_eventstore {
-        Some(address) => Some(address.to_string()),
-        None => Some(format!("{}:2113", blueprint::host_name(&bench.session.scope).ok()?)),
+    match &bench.session.environment.local_eventstore {
+        Some(address) => Some(address.clone()),
+        None => blueprint::address(&bench.session.scope).ok(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use anyhow::Result;
+use aws_dynamodb::Tables;
 use futures::StreamExt;
+use resource::Family;
 
 use crate::{
     cli,
@@ -18,6 +20,7 @@ use crate::{
 /// The table or its stream is not there, or the stream breaks off.
 pub async fn run(args: &cli::Tail, run: &Run) -> Result<Exit> {
     let session = Session::open(&run.target).await?;
+    session.needs(&Tables::KIND)?;
     let streams = aws_sdk_dynamodbstreams::Client::new(&session.sdk);
     let mut events = query::journal(&session).tail(streams).await?;
     if !run.json {

@@ -25,14 +25,16 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
     let mut report = Report::new(run.json, &local, begun)?;
     let stop = run.stop.clone();
     let mut proof = Proof::new(local, run);
-    tokio::select! {
-        result = proof.all(&mut report) => result?,
-        () = stop.cancelled() => return Ok(Exit::Interrupted),
-    }
-    if report.end(proof.log())? {
-        return Ok(Exit::Done);
-    }
+    let proven = tokio::select! {
+        result = proof.all(&mut report) => Some(result.and_then(|()| report.end(proof.log()))),
+        () = stop.cancelled() => None,
+    };
     // Where the emulator has died, that is why.
-    proof.alive()?;
-    Ok(Exit::Failed)
+    let alive = proof.alive();
+    proof.end().await?;
+    match proven.transpose()? {
+        None => Ok(Exit::Interrupted),
+        Some(true) => Ok(Exit::Done),
+        Some(false) => alive.map(|()| Exit::Failed),
+    }
 }

@@ -5,7 +5,9 @@ use aws_sdk_ec2::{
     Client,
     types::{IpPermission, TagSpecification},
 };
-use resource::{IamAction, Key, Kind, Result};
+use resource::{IamAction, Key, Kind, Result, Within};
+
+use crate::scopes::{NEW_SECURITY_GROUP_RULE, OWN, TAGS};
 
 use super::Direction;
 
@@ -17,13 +19,13 @@ impl Direction for Egress {
     const KIND: Kind = Kind::new("AWS::EC2::SecurityGroupEgress");
     const IS_EGRESS: bool = true;
     const ACTIONS: &'static [IamAction] = &[
-        IamAction::read("ec2:DescribeSecurityGroupRules"),
-        IamAction::write("ec2:AuthorizeSecurityGroupEgress"),
+        IamAction::read("ec2:DescribeSecurityGroupRules").within(Within::IN_REGION),
+        IamAction::write("ec2:AuthorizeSecurityGroupEgress").within(NEW_SECURITY_GROUP_RULE),
         // Called to adopt, and asked for besides the authorize call with tags:
         // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html
-        IamAction::write("ec2:CreateTags"),
-        IamAction::write("ec2:ModifySecurityGroupRules"),
-        IamAction::write("ec2:RevokeSecurityGroupEgress"),
+        IamAction::write("ec2:CreateTags").within(TAGS),
+        IamAction::write("ec2:ModifySecurityGroupRules").within(OWN),
+        IamAction::write("ec2:RevokeSecurityGroupEgress").within(OWN),
     ];
 
     async fn authorize(

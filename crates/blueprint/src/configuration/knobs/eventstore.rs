@@ -100,6 +100,19 @@ pub(in crate::configuration) static IMAGE: Knob<Text<Option<String>>> = Knob {
     purpose: "Another image, as from a private registry or pinned by digest; without one it is the line's own.",
 };
 
+pub(in crate::configuration) static TOOLS_IMAGE: Knob<Text<Option<String>>> = Knob {
+    key: "tools_image",
+    takes: Text {
+        accepts: "an image with `sh`, `chown` and `curl`, such as \"registry.example.com/curl:8.11.1\"",
+        read: |text| is_image(text).then(|| Some(text.to_owned())),
+        show: super::optional,
+    },
+    default: None,
+    required: false,
+    purpose: "Another image for the containers beside the server, which write its certificate and set its passwords, as \
+              from a private registry; without one it is curl's own, pinned by digest.",
+};
+
 pub(in crate::configuration) static TLS: Knob<OneOf<TlsMode>> = Knob {
     key: "tls",
     takes: OneOf(&[("managed", TlsMode::Managed), ("ephemeral", TlsMode::Ephemeral), ("off", TlsMode::Off)]),
