@@ -9,7 +9,7 @@ use headwater::{
     Run, cli::Target, commands::deploy, packages::Packages, progress::Silent, session::Session, task::Task,
     workbench::Workbench,
 };
-use localstack::{Backend, Embedded, Emulator};
+use localstack::{Backend, Containers, Embedded, Emulator};
 use resource::{Graph, Key, Node, Outcome, Plan, is_shared};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use crate::program;
 /// The environment `local` on an emulator that ends with this value.
 pub struct Local {
     /// The emulator.
-    pub emulator: Emulator,
+    pub emulator: Arc<Emulator>,
     /// What runs where EventStoreDB's task would.
     pub task: Task,
     /// The environment, its blueprint, and the families that make it so.
@@ -62,19 +62,29 @@ impl Local {
         Self::on(Embedded { auth: true, ..Embedded::new(localstack::home()) }, knobs).await
     }
 
+    /// The same as [`Local::start`] on an emulator in a container of `image`, whose EventStoreDB is `eventstore`. What it lacks is
+    /// left out of the blueprint.
+    ///
+    /// # Errors
+    /// As [`Local::start`]; and Docker or an image is not there.
+    pub async fn start_in_containers(image: &str, eventstore: &str, knobs: &str) -> Result<Self> {
+        let (directory, target) = target(knobs).await?;
+        let target = Target { eventstore_image: Some(eventstore.to_owned()), ..target };
+        let run = Run { target, json: false, stop: CancellationToken::new() };
+        let containers = Containers { image: image.to_owned(), ..Containers::new(localstack::home()) };
+        let local = headwater::local::Local::on(Backend::LocalStack(containers), &run).await?;
+        let headwater::local::Local { emulator, task, bench, calls, target, .. } = local;
+        Ok(Self { emulator, task, bench, calls, target, directory })
+    }
+
     async fn on(emulator: Embedded, knobs: &str) -> Result<Self> {
-        let packages = program::packages().await?;
-        let emulator = Emulator::start(Backend::Embedded(emulator), &|_| ()).await?;
+        let (directory, target) = target(knobs).await?;
+        let emulator = Arc::new(Emulator::start(Backend::Embedded(emulator), &|_| ()).await?);
         let task = Task::reserve().await?;
-        let directory = tempfile::tempdir()?;
-        let config = directory.path().join("headwater.toml");
-        fs::write(&config, knobs)?;
         let target = Target {
-            env: "local".to_owned(),
             endpoint_url: Some(emulator.endpoint().to_string()),
-            config,
-            eventstore: Some(task.address().into()),
-            packages: Some(packages),
+            eventstore: Some(task.address()),
+            ..target
         };
         let (bench, calls) = open(&target).await?;
         Ok(Self { emulator, task, bench, calls, target, directory })
@@ -189,9 +199,25 @@ impl Local {
     }
 }
 
+/// A configuration file that holds `knobs`, in a directory of its own, and what leads to its environment.
+async fn target(knobs: &str) -> Result<(TempDir, Target)> {
+    let directory = tempfile::tempdir()?;
+    let config = directory.path().join("headwater.toml");
+    fs::write(&config, knobs)?;
+    let target = Target {
+        env: "local".to_owned(),
+        endpoint_url: None,
+        config,
+        eventstore: None,
+        eventstore_image: None,
+        packages: Some(program::packages().await?),
+    };
+    Ok((directory, target))
+}
+
 async fn open(target: &Target) -> Result<(Workbench, Calls)> {
     let mut session = Session::open(target).await?;
     let (sdk, calls) = Calls::watch(&session.sdk);
     session.sdk = sdk;
-    Ok((Workbench::of(session, &Packages::load(target.packages.as_deref())?)?, calls))
+    Ok((Workbench::of(session, &Packages::load(target.packages.as_deref())?).await?, calls))
 }

@@ -23,9 +23,9 @@ pub(crate) async fn official_client(local: &Local) -> Result<Client> {
     let trust = local.directory().join("trust.crt");
     fs::write(&trust, value("trust").await?)?;
     let password = value("admin-password").await?;
-    let port = local.task.address().port();
-    let address =
-        format!("kurrentdb://admin:{password}@localhost:{port}?tls=true&tlsCaFile={}", trust.display());
+    // By the name that the certificate has.
+    let server = local.task.address().replace("127.0.0.1", "localhost");
+    let address = format!("kurrentdb://admin:{password}@{server}?tls=true&tlsCaFile={}", trust.display());
     // The error would show the password.
     let settings = address.parse().ok().context("this is no connection string")?;
     Client::new(settings).map_err(|error| anyhow::anyhow!("{error}"))

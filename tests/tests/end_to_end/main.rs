@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "tests say what they show by their names")]
 
 mod auth;
+mod bootstrap;
 mod clients;
 mod converge;
 mod destroy;

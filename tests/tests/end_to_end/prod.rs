@@ -22,7 +22,7 @@ fn the_plan_of_prod_in_an_empty_account_is_reviewed() -> Result<()> {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(environment.region.to_string()))
         .build();
-    let session = Session { scope: environment.scope(), environment, sdk };
+    let session = Session { scope: environment.scope(), environment, sdk, lacking: None };
     let families = session.families(&Packages::not_built());
     let plan = engine::plan(&graph, &Survey::default(), &families, Mode::Deploy)?;
     assert_eq!(plan.steps.len(), graph.nodes().count());

@@ -53,7 +53,7 @@ async fn a_thousand_events_are_relayed_once_and_in_order_though_relay_and_events
             Ok(failures(&local)?.contains("Runtime").then_some(()))
         })
         .await?;
-        local.task.stop().await;
+        local.task.stop().await?;
         until("a batch that fails because EventStoreDB is away", || async {
             Ok(failures(&local)?.contains("EventStoreAway").then_some(()))
         })

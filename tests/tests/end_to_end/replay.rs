@@ -53,7 +53,7 @@ async fn an_eventstoredb_that_lost_its_data_is_rebuilt_from_the_journal_and_a_se
     local.expect_stored(&messages).await?;
     local.expect_relayed().await?;
 
-    local.task.lose_data().await?;
+    local.task.lose_data(&local.bench).await?;
     local.task.follow(&local.bench).await?;
     let window = ReadOptions {
         since: Some(Timestamp::parse(times[1])?),
