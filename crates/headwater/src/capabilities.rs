@@ -74,16 +74,22 @@ fn once(sdk: &SdkConfig) -> SdkConfig {
 fn is_lacking(error: &resource::Error) -> Option<String> {
     const WORDS: [&str; 3] =
         ["not included in your current license plan", "not yet been emulated", "not implemented"];
-    // LocalStack's, of a service that is a program of its own and does not run, as DynamoDB's.
-    const NO_ENGINE: (&str, &str) = ("exception while calling ", "Failed to establish a new connection");
+    // LocalStack's, of a service that is there and cannot do its work.
+    const CALLING: &str = "exception while calling ";
+    const NO_ENGINE: &str = "Failed to establish a new connection";
+    const NO_ANSWER: &str = "trying to serialize the response";
     let said = error.source.downcast_ref::<Said>()?;
     let message = said.message.trim();
     let lower = message.to_lowercase();
-    if said.status == 500 && message.starts_with(NO_ENGINE.0) && message.contains(NO_ENGINE.1) {
-        let service = message[NO_ENGINE.0.len()..].split('.').next().unwrap_or_default();
-        return Some(format!(
-            "The program that its service {service} is made of does not run; its log tells why."
-        ));
+    if let Some(call) = message.strip_prefix(CALLING).filter(|_| said.status == 500) {
+        let service = call.split('.').next().unwrap_or_default();
+        return match call {
+            _ if call.contains(NO_ENGINE) => Some(format!(
+                "The program that its service {service} is made of does not run; its log tells why."
+            )),
+            _ if call.contains(NO_ANSWER) => Some(format!("It does not tell of what it has: {message}")),
+            _ => None,
+        };
     }
     let lacks = said.status == 501
         || said.code.contains("NotImplemented")
@@ -165,6 +171,11 @@ mod tests {
             error("InternalFailure", plan, 501),
             error("InternalFailure", plan, 500),
             error("InternalError", engine, 500),
+            error(
+                "InternalError",
+                "exception while calling cloudwatch.DescribeAlarms: An error occurred when trying to serialize the response.",
+                500,
+            ),
             error("", "", 501),
         ];
         let words: Vec<_> =
