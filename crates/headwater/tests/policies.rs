@@ -9,7 +9,7 @@ use blueprint::{
     PACKAGES,
     bootstrap::{
         self, Documents,
-        policies::{DOCUMENT_CHARACTERS, DOCUMENTS, characters},
+        policies::{self, DOCUMENT_CHARACTERS, DOCUMENTS, Purpose, characters},
     },
     configuration::{Configuration, Environment},
 };
@@ -139,6 +139,26 @@ fn every_action_of_a_family_is_in_the_deploy_roles_policies_and_those_that_look_
         all.extend(["dynamodb:Scan", "lambda:InvokeFunction"].map(str::to_owned));
         assert_eq!(granted(&deploy), all);
         assert_eq!(granted(&plan), look);
+    }
+}
+
+/// Grouped and divided, the policies allow what each action's own would.
+#[test]
+fn each_action_is_allowed_within_what_it_says_and_no_more() {
+    for session in sessions() {
+        let Documents { deploy, .. } = documents(&session).unwrap();
+        let boundary = bootstrap::boundary(&session.scope).arn();
+        let alone = |action: &IamAction| {
+            let own = policies::documents(Purpose::Deploy, &[*action], &session.scope, &boundary).unwrap();
+            allowed(&own)
+        };
+        let each: BTreeSet<_> = actions(&session).iter().flat_map(alone).collect();
+        assert_eq!(allowed(&deploy), each);
+        for action in actions(&session) {
+            let patterns: usize = action.within.iter().map(|within| within.resources.len()).sum();
+            let own: Vec<_> = alone(&action).into_iter().filter(|(name, ..)| name == action.name).collect();
+            assert_eq!(own.len(), patterns, "{}", action.name);
+        }
     }
 }
 
