@@ -1,8 +1,7 @@
 //! EventStoreDB's task, where the emulator runs tasks of ECS as containers, and what takes its place where it does not.
 
 use anyhow::{Context, Result, ensure};
-use end_to_end::{Local, until};
-use event::dead_letter::Message;
+use end_to_end::{Local, SEED, message, until};
 use headwater::{
     capabilities::Lacking,
     commands::replay,
@@ -13,7 +12,7 @@ use journal::ReadOptions;
 use resource::Kind;
 use serde_json::{Value, json};
 
-use crate::{SEED, docker, here, start, variable};
+use crate::{docker, here, start, variable};
 
 const STREAM: &str = "request-677afffc-373e-42f0-8363-f24bc675bcf6";
 
@@ -44,7 +43,7 @@ async fn start_complete() -> Result<Option<Local>> {
 
 /// Sends the source document's message and reads it from its stream.
 async fn sent_and_read(local: &Local) -> Result<Vec<Recorded>> {
-    local.send(&[Message { body: SEED.to_owned(), ..Message::default() }]).await?;
+    local.send(&[message(SEED)]).await?;
     let streams = local.streams().await?;
     until("the event in the container", || async {
         let events = streams.read(STREAM).await?;

@@ -8,7 +8,7 @@ mod lacking;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
-use end_to_end::Local;
+use end_to_end::{DEFAULTS, Local};
 
 /// What runs for EventStoreDB, where no other image is named: `cargo xtask image` makes it.
 const EVENTSTORE: &str = "headwater/eventstore:dev";
@@ -35,9 +35,9 @@ fn variable(name: &str) -> Option<String> {
 async fn start(emulator: Option<String>) -> Result<Option<Local>> {
     let eventstore = here(&[variable("HEADWATER_EVENTSTORE_IMAGE"), Some(EVENTSTORE.to_owned())]);
     if let (Some(emulator), Some(eventstore)) = (&emulator, &eventstore) {
-        return Local::start_in_containers(emulator, eventstore, KNOBS).await.map(Some);
+        return Local::start_in_containers(emulator, eventstore, DEFAULTS).await.map(Some);
     }
-    let Err(error) = Local::start_in_containers(NOBODYS, NOBODYS, KNOBS).await else {
+    let Err(error) = Local::start_in_containers(NOBODYS, NOBODYS, DEFAULTS).await else {
         bail!("an image that nobody has was started")
     };
     let said = headwater::failure::render(&error);
@@ -45,16 +45,3 @@ async fn start(emulator: Option<String>) -> Result<Option<Local>> {
     assert!(said.contains(NOBODYS) || said.contains("Docker does not answer"), "{said}");
     Ok(None)
 }
-
-/// A configuration file in which every knob has its default.
-const KNOBS: &str = "[environments.local]\n";
-
-/// The second source document's message.
-const SEED: &str = r#"{
-  "id": "5b070a84-c5d5-460a-ac98-a0717cbc8e56",
-  "requestId": "677afffc-373e-42f0-8363-f24bc675bcf6",
-  "timestamp": "2020-05-01T20:00:00Z",
-  "type": "MICROSERVICE_REQUEST",
-  "source": "Gateway",
-  "data": { "Name": "Microservice A" }
-}"#;

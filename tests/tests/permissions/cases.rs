@@ -1,6 +1,6 @@
 //! Of each family, resources whose life calls what the family may call, and how they are changed in between.
 
-use crate::DEFAULTS;
+use end_to_end::DEFAULTS;
 
 /// A family, and resources of it.
 pub(crate) struct Case {

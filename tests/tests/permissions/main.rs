@@ -11,9 +11,6 @@ mod widened;
 
 use std::io::{self, Write};
 
-/// A configuration file in which every knob has its default.
-const DEFAULTS: &str = "[environments.local]\n";
-
 /// Shows people what was proven and what was not. It goes past the test harness, which keeps to itself what a test prints that
 /// passes.
 fn show(report: &str) -> io::Result<()> {

@@ -9,7 +9,7 @@ use aws_iam::Role;
 use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sqs::Queues;
 use blueprint::bootstrap::{self, BootstrapRoles, Documents, Repository};
-use end_to_end::Local;
+use end_to_end::{DEFAULTS, Local};
 use engine::{InMemory, Mode, Report};
 use headwater::{
     Run,
@@ -26,7 +26,7 @@ use resource::{Family, Graph, PolicyDocument, Statement};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{DEFAULTS, show, widened};
+use crate::{show, widened};
 
 /// The environment of `local` as whoever has these credentials sees it.
 pub(crate) async fn bench_as(local: &Local, sdk: SdkConfig) -> Result<Workbench> {
