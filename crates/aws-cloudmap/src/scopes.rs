@@ -19,8 +19,9 @@ pub(crate) const OWN_SERVICES: &[Within] = &[Within::of(&[SERVICE]).when(&[Condi
 /// To make a service in a namespace of ours.
 pub(crate) const NEW_SERVICE: &[Within] =
     &[Within::of(&[NAMESPACE]).when(&[Condition::OURS]), Within::of(&[SERVICE]).when(&[Condition::TAGGED])];
-/// To make a namespace, and to tag: AWS knows no resource for either.
-pub(crate) const TAGS: &[Within] = &[Within::of(&["*"]).when(&[Condition::TAGGED])];
+/// To make a namespace, and to tag: AWS knows no resource for either. Should it know the tags that one has, they are not
+/// another environment's.
+pub(crate) const TAGS: &[Within] = &[Within::of(&["*"]).when(&[Condition::NOT_ANOTHERS, Condition::TAGGED])];
 /// The hosted zones of the namespaces, which Route 53 names by ids.
 pub(crate) const ZONES: &[Within] = &[Within::of(&["arn:{partition}:route53:::hostedzone/*"])];
 /// Their records: in our domain alone, `headwater-prod.internal`.

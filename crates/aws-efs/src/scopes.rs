@@ -39,7 +39,9 @@ pub(crate) const NEW_INTERFACE: &[Within] = &[INTERFACES, OURS_IN_VPC];
 pub(crate) const INTERFACE: &[Within] = &[INTERFACES];
 /// To give one other security groups of ours.
 pub(crate) const INTERFACE_GROUPS: &[Within] = &[INTERFACES, OURS_IN_VPC];
-const INTERFACES: Within = Within::of(&["arn:{partition}:ec2:{region}:{account}:network-interface/*"]);
+/// EC2 makes their ids, and they have no tags of ours but those that EFS gives them.
+const INTERFACES: Within = Within::of(&["arn:{partition}:ec2:{region}:{account}:network-interface/*"])
+    .when(&[Condition::NOT_ANOTHERS]);
 const OURS_IN_VPC: Within = Within::of(&[
     "arn:{partition}:ec2:{region}:{account}:security-group/*",
     "arn:{partition}:ec2:{region}:{account}:subnet/*",

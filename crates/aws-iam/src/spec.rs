@@ -70,6 +70,18 @@ impl RoleSpec {
         Self::trusting(trust, scope, description)
     }
 
+    /// The same for tokens alone that have this claim of `provider`, one of those that AWS knows of it: of GitHub's, `ref`.
+    ///
+    /// Source: <https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/>
+    #[must_use]
+    pub fn with_claim(mut self, provider: &OidcProviderSpec, claim: &str, value: &str) -> Self {
+        let key = format!("{}:{claim}", provider.host());
+        let document = &mut self.assume_role_policy_document;
+        document.statement =
+            document.statement.drain(..).map(|trust| trust.when("StringEquals", &key, value)).collect();
+        self
+    }
+
     fn trusting(trust: Statement, scope: &Scope, description: &str) -> Self {
         Self {
             path: scope.path(),

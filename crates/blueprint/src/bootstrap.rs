@@ -5,7 +5,7 @@
 //! | `bootstrap/oidc-provider` | GitHub's tokens; the account has one for all environments, and it stays |
 //! | `bootstrap/boundary` | bounds what the roles may do that a deploy makes |
 //! | `bootstrap/plan-role`, `bootstrap/plan-policy-1`, … | pull requests and the main branch: looks, changes nothing |
-//! | `bootstrap/deploy-role`, `bootstrap/deploy-policy-1`, … | the repository's GitHub environment alone: deploys |
+//! | `bootstrap/deploy-role`, `bootstrap/deploy-policy-1`, … | the main branch in the repository's GitHub environment alone: deploys |
 //!
 //! It lives in a scope of its own, [`Scope::bootstrap`], so that the environment's surveys and its deploy role's policies
 //! never reach it.
@@ -42,7 +42,7 @@ pub struct Repository {
     pub name: String,
     /// The repository's id.
     pub id: u64,
-    /// The main branch: what is merged there may be planned.
+    /// The main branch: what is merged there may be planned and deployed.
     pub branch: String,
 }
 
@@ -109,7 +109,8 @@ pub fn bootstrap(
         policy(&boundary(&scope), &bootstrap, "boundary", boundary_text, &documents.boundary)?,
     ];
 
-    let looks = ["pull_request".to_owned(), format!("ref:refs/heads/{}", repository.branch)];
+    let branch = format!("refs/heads/{}", repository.branch);
+    let looks = ["pull_request".to_owned(), format!("ref:{branch}")];
     let subjects = looks.iter().flat_map(|context| repository.subjects(context));
     let text = format!("GitHub Actions: looks at {of}.");
     let plan = RoleSpec::for_web_identity(&provider, subjects, &bootstrap, &text);
@@ -118,6 +119,11 @@ pub fn bootstrap(
     let subjects = repository.subjects(&format!("environment:{}", scope.environment));
     let text = format!("GitHub Actions: deploys {of}.");
     let deploy = RoleSpec::for_web_identity(&provider, subjects, &bootstrap, &text);
+    // An environment that nobody protected on GitHub takes jobs of any branch. AWS's other partitions do not know the claim.
+    let deploy = match scope.partition() {
+        "aws" => deploy.with_claim(&provider, "ref", &branch),
+        _ => deploy,
+    };
     let deploy = RoleSpec { max_session_duration_seconds: DEPLOY_SESSION_SECONDS, ..deploy };
     nodes.extend(role("deploy", &roles.deploy, deploy, &bootstrap, &of, &documents.deploy)?);
 

@@ -76,6 +76,21 @@ fn each_role_trusts_what_it_is_for_by_names_and_by_names_and_ids() {
 }
 
 #[test]
+fn the_deploy_role_is_for_the_main_branch_alone_where_aws_knows_the_claim() {
+    let refs = |region: &str, role: &str| {
+        let text = format!("[environments.prod]\naccount = \"111111111111\"\nregion = \"{region}\"\n");
+        let graph = graph(&environment(&text, "prod"));
+        let trust = &graph.get(&role.parse().unwrap()).unwrap().spec["assumeRolePolicyDocument"];
+        let trust: PolicyDocument = serde_json::from_value(trust.clone()).unwrap();
+        trust.statement[0].condition["StringEquals"].get("token.actions.githubusercontent.com:ref").cloned()
+    };
+    assert_eq!(refs("eu-central-1", "bootstrap/deploy-role").unwrap(), ["refs/heads/main"]);
+    assert_eq!(refs("us-gov-west-1", "bootstrap/deploy-role"), None);
+    // A pull request's token has the ref of its merge.
+    assert_eq!(refs("eu-central-1", "bootstrap/plan-role"), None);
+}
+
+#[test]
 fn names_and_paths_are_the_bootstraps_own_and_within_the_limits() {
     let longest = "project = \"abcdefghijklmnopqrst\"\n[environments.abcdefghijklmnop]\n\
                    account = \"333333333333\"\nregion = \"us-gov-west-1\"\n";

@@ -264,8 +264,8 @@ pub struct Bootstrap {
     /// The repository on GitHub whose workflows may plan and deploy.
     #[arg(long, value_name = "OWNER/NAME")]
     pub repo: OwnerAndName,
-    /// Its main branch: what is pushed there may be planned, too.
-    #[arg(long, value_name = "NAME", default_value = "main")]
+    /// Its main branch: what is pushed there may be planned and deployed.
+    #[arg(long, value_name = "NAME", default_value = "main", value_parser = branch)]
     pub branch: String,
     /// The owner's id, where GitHub is not to be asked for it.
     #[arg(long, value_name = "N", requires = "repository_id")]
@@ -288,7 +288,7 @@ pub struct Policy {
     #[arg(long, value_name = "OWNER/NAME")]
     pub repo: Option<OwnerAndName>,
     /// Its main branch.
-    #[arg(long, value_name = "NAME", default_value = "main")]
+    #[arg(long, value_name = "NAME", default_value = "main", value_parser = branch)]
     pub branch: String,
     /// The owner's id; a placeholder without.
     #[arg(long, value_name = "N")]
@@ -321,6 +321,17 @@ impl FromStr for OwnerAndName {
             _ => Err("a repository is named like `octo-org/events`".to_owned()),
         }
     }
+}
+
+/// A branch by its name. The roles trust it to the letter: a pattern would match no token.
+///
+/// Source: <https://git-scm.com/docs/git-check-ref-format>
+fn branch(text: &str) -> Result<String, String> {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+    if text.is_empty() || text.starts_with("refs/") || text.contains(is_odd) {
+        return Err("a branch is named like `main`, without `refs/heads/` and without patterns".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 impl fmt::Display for OwnerAndName {
@@ -378,6 +389,11 @@ mod tests {
         assert_eq!(parse("--repo octo-org/events.rs"), Ok(()));
         assert_eq!(parse("--repo a/b --owner-id 1 --repository-id 2 --branch trunk --yes"), Ok(()));
         assert_eq!(parse("--repo a/b --owner-id 1"), Err(ErrorKind::MissingRequiredArgument));
+        assert_eq!(parse("--repo a/b --branch release/2.x"), Ok(()));
+        for odd in ["refs/heads/main", "*", "release/*", "a:b"] {
+            let words = format!("--repo a/b --branch {odd}");
+            assert_eq!(parse(&words), Err(ErrorKind::ValueValidation), "{odd}");
+        }
         for odd in ["events", "https://github.com/octo-org/events", "a/b/c", "a/", "a/b:ref"] {
             assert_eq!(parse(&format!("--repo {odd}")), Err(ErrorKind::ValueValidation), "{odd}");
         }

@@ -302,6 +302,82 @@ fn the_boundary_lets_every_role_of_the_blueprint_do_what_it_was_granted() {
     }
 }
 
+/// Its role has AWS's own policy. These are what that has for a file system and its copies, as of version 30.
+///
+/// Source: <https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceRolePolicyForBackup.html>
+#[test]
+fn the_boundary_lets_aws_backup_copy_a_file_system() {
+    for session in sessions() {
+        let (scope, boundary) = (&session.scope, documents(&session).unwrap().boundary);
+        let vault = format!("backup-vault:{}", scope.physical_name("backup"));
+        for (service, resource, actions) in [
+            ("backup", "recovery-point:0123", &["backup:TagResource"][..]),
+            ("backup", &vault, &["backup:CopyIntoBackupVault", "backup:DescribeBackupVault"]),
+            (
+                "elasticfilesystem",
+                "file-system/fs-0123",
+                &["elasticfilesystem:Backup", "elasticfilesystem:DescribeTags"],
+            ),
+            ("kms", "key/0123", &["kms:CreateGrant", "kms:DescribeKey"]),
+            ("tag", "*", &["tag:GetResources"]),
+        ] {
+            let arn = scope.arn(service, resource);
+            for action in actions {
+                let granted = Statement::allow("", [*action], [&arn]);
+                assert!(allows(&boundary, action, &arn, &granted), "{action} {arn}");
+            }
+        }
+    }
+}
+
+/// Names may begin as ours do, and ids tell nothing. What is not bounded so is listed here, with why.
+#[test]
+fn what_changes_things_by_names_and_ids_asks_for_the_environments_tags_where_aws_has_them() {
+    const BESIDES: [&str; 18] = [
+        // AWS knows neither a resource nor a key: of SNS it is a subscription, of ECS a task definition.
+        "backup-storage:MountCapsule",
+        "ecs:DeregisterTaskDefinition",
+        "sns:Unsubscribe",
+        // The roles of AWS's services, one of each for the account.
+        "iam:CreateServiceLinkedRole",
+        // Only through AWS Backup; a key's own policy bounds it.
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "kms:RetireGrant",
+        // Route 53 has no tags in conditions. A zone with records is not deleted, and records are bounded by their names.
+        "route53:AssociateVPCWithHostedZone",
+        "route53:ChangeResourceRecordSets",
+        "route53:CreateHostedZone",
+        "route53:DeleteHealthCheck",
+        "route53:DeleteHostedZone",
+        "route53:UpdateHealthCheck",
+        // By exact names.
+        "dynamodb:DeleteItem",
+        "dynamodb:PutItem",
+        "dynamodb:Scan",
+        "lambda:InvokeFunction",
+    ];
+    for session in sessions() {
+        let Documents { deploy, .. } = documents(&session).unwrap();
+        let path = session.scope.path();
+        // Between slashes, or before an underscore, the name is whole.
+        let whole = [path.trim_start_matches('/').to_owned(), format!("-{}_*", session.scope.environment)];
+        let mut besides = BTreeSet::new();
+        for (action, resource, condition) in allowed(&deploy) {
+            let verb = action.split_once(':').unwrap().1;
+            let looks = ["Describe", "Get", "List", "Query"].iter().any(|word| verb.starts_with(word));
+            let is_ours =
+                condition.contains("/headwater:env") || whole.iter().any(|part| resource.contains(part));
+            if !looks && !is_ours {
+                assert!(BESIDES.contains(&action.as_str()), "{action} {resource} {condition}");
+                besides.insert(action);
+            }
+        }
+        assert_eq!(besides.len(), BESIDES.len());
+    }
+}
+
 #[test]
 fn the_boundary_lets_nobody_at_the_table_of_deployments() {
     for session in sessions() {

@@ -94,7 +94,7 @@ impl Condition {
         ],
     );
     /// The resource has no tags of another environment: it is ours, or untagged, or not there yet. Names alone do not tell:
-    /// those of `dev-2` begin as those of `dev` do.
+    /// those of all environments of the project `headwater-dev` begin as those of `headwater`'s environment `dev` do.
     pub const NOT_ANOTHERS: Self = Self(
         "StringEqualsIfExists",
         &[

@@ -111,6 +111,7 @@ const BOUNDARY: &[(&[&str], Within)] = &[
                     "arn:{partition}:elasticfilesystem:{region}:{account}:access-point/*",
                 )],
             ),
+            Condition::NOT_ANOTHERS,
         ]),
     ),
     // AWS knows no resource for the first and the last two. Lambda asks for its interfaces on every resource:
@@ -142,6 +143,17 @@ const BOUNDARY: &[(&[&str], Within)] = &[
     (
         &["backup:CopyIntoBackupVault", "backup:DescribeBackupVault"],
         Within::of(&["arn:{partition}:backup:{region}:{account}:backup-vault:{project}-{environment}-*"]),
+    ),
+    // The tags of what is backed up go over to the copy, and a job that may not do that fails.
+    (
+        &["backup:TagResource"],
+        Within::of(&["arn:{partition}:backup:{region}:{account}:recovery-point:*"])
+            .when(&[Condition::NOT_ANOTHERS]),
+    ),
+    (
+        &["kms:CreateGrant"],
+        Within::of(&["arn:{partition}:kms:{region}:{account}:key/*"])
+            .when(&[Condition("Bool", &[("kms:GrantIsForAWSResource", "true")])]),
     ),
     (&["kms:DescribeKey"], Within::of(&["arn:{partition}:kms:{region}:{account}:key/*"])),
     (

@@ -124,7 +124,7 @@ fn next(
     };
     let rows = [
         role("plan", format!("pull requests and {branch}"), roles.plan.arn()),
-        role("deploy", format!("the GitHub environment {environment}"), roles.deploy.arn()),
+        role("deploy", format!("{branch} in the GitHub environment {environment}"), roles.deploy.arn()),
     ];
     write!(out, "{}", columns(&rows))?;
     writeln!(
