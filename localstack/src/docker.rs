@@ -25,6 +25,8 @@ const PULL_WITHIN: Duration = Duration::from_secs(30 * 60);
 /// How long Docker may take to answer a request.
 const ANSWER_WITHIN_SECONDS: u64 = 120;
 
+const USUAL_SOCKET: &str = "/var/run/docker.sock";
+
 /// A connection to Docker by the socket that testcontainers uses too.
 #[derive(Clone, Debug)]
 pub(crate) struct Docker {
@@ -49,11 +51,9 @@ impl Docker {
         Ok(Self { client, socket })
     }
 
-    /// The socket as the daemon's own machine sees it. Docker Desktop's daemon runs in a virtual machine, where it lies in the
-    /// usual place.
+    /// The socket as the daemon's own machine sees it.
     pub(crate) fn socket_to_mount(&self) -> String {
-        let socket = self.socket.display().to_string();
-        if socket.contains("/.docker/") { "/var/run/docker.sock".to_owned() } else { socket }
+        seen_by_daemon(&self.socket.display().to_string(), cfg!(target_os = "macos"))
     }
 
     /// Pulls the image if it is not there.
@@ -82,7 +82,7 @@ fn socket(
         let path = host.strip_prefix("unix://").map(PathBuf::from);
         return path.ok_or(Error::DockerHost { host });
     }
-    let usual = PathBuf::from("/var/run/docker.sock");
+    let usual = PathBuf::from(USUAL_SOCKET);
     let in_directory_of = |name, path: &str| variable(name).map(|directory| Path::new(&directory).join(path));
     let places = [
         Some(usual.clone()),
@@ -91,6 +91,13 @@ fn socket(
         in_directory_of("HOME", ".docker/desktop/docker.sock"),
     ];
     Ok(places.into_iter().flatten().find(|place| exists(place)).unwrap_or(usual))
+}
+
+/// Where the daemon has the socket. On macOS it runs in a virtual machine, as Docker Desktop's and Rancher Desktop's does on
+/// Linux, and there the socket lies in the usual place.
+fn seen_by_daemon(socket: &str, is_macos: bool) -> String {
+    let in_virtual_machine = is_macos || ["/.docker/", "/.rd/"].iter().any(|part| socket.contains(part));
+    if in_virtual_machine { USUAL_SOCKET.to_owned() } else { socket.to_owned() }
 }
 
 /// The status with which Docker refused a request.
@@ -288,6 +295,15 @@ mod tests {
     fn docker_on_another_machine_is_refused_with_its_name() {
         let error = found(&[("DOCKER_HOST", "tcp://build.example:2376")], &[]).unwrap_err();
         assert!(matches!(error, Error::DockerHost { host } if host == "tcp://build.example:2376"));
+    }
+
+    #[test]
+    fn the_socket_is_mounted_from_where_the_daemon_has_it() {
+        let desktop = "/home/ann/.docker/desktop/docker.sock";
+        assert_eq!(seen_by_daemon(desktop, false), USUAL_SOCKET);
+        assert_eq!(seen_by_daemon("/Users/ann/.colima/default/docker.sock", true), USUAL_SOCKET);
+        let rootless = "/run/user/1000/docker.sock";
+        assert_eq!(seen_by_daemon(rootless, false), rootless);
     }
 
     #[test]

@@ -127,8 +127,10 @@ pub enum Error {
     /// Local AWS was stopped before.
     #[error("local AWS has been stopped")]
     Stopped,
-    /// Containers join a network as fast as they are removed.
-    #[error("something starts containers on the network {network} while they are removed")]
+    /// Containers join a network as fast as they are removed, or one that is not ours holds a volume of it.
+    #[error(
+        "something starts containers on the network {network}, or holds its volumes, while they are removed"
+    )]
     Left {
         /// The network.
         network: String,
@@ -220,7 +222,8 @@ impl Error {
                     }
                     io::ErrorKind::NotFound => {
                         "install Docker (https://docs.docker.com/engine/install/) or start it (`sudo systemctl start docker`; \
-                         on macOS Docker Desktop), name its socket in DOCKER_HOST as unix:///path if it lies elsewhere"
+                         on macOS Docker Desktop), name its socket in DOCKER_HOST as unix:///path if it lies elsewhere, as a \
+                         rootless Docker's does (`docker context inspect` names it)"
                     }
                     _ => "start Docker (`sudo systemctl start docker`; on macOS Docker Desktop)",
                 }
@@ -270,7 +273,16 @@ fn indented(lines: &[String]) -> String {
 pub(crate) fn last_lines(text: &str) -> Vec<String> {
     const LINES: usize = 15;
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(LINES)..].iter().map(|&line| line.to_owned()).collect()
+    lines[lines.len().saturating_sub(LINES)..].iter().map(|line| cut(line)).collect()
+}
+
+/// The begin of a long line: a function's metrics and a stack's trace may have thousands of characters.
+fn cut(line: &str) -> String {
+    const CHARACTERS: usize = 300;
+    match line.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// A log and its last lines at the time it was looked at.
@@ -331,5 +343,11 @@ mod tests {
         let text: String = (0..100).map(|line| format!("line {line}\n\n")).collect();
         let shown = last_lines(&text);
         assert_eq!((shown.len(), shown[0].as_str(), shown[14].as_str()), (15, "line 85", "line 99"));
+    }
+
+    #[test]
+    fn a_long_line_of_a_log_is_cut_between_characters() {
+        assert_eq!(last_lines(&"ä".repeat(300)), ["ä".repeat(300)]);
+        assert_eq!(last_lines(&"ä".repeat(301)), [format!("{} …", "ä".repeat(300))]);
     }
 }

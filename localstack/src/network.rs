@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
@@ -89,10 +89,12 @@ impl Drop for Owned {
     }
 }
 
+/// Docker takes two networks of one name, and processes in containers beside each other may have one id: a random number tells
+/// them apart.
 fn new_name() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
     let seconds = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs();
-    format!("headwater-{seconds}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    let random = RandomState::new().hash_one(seconds) as u32;
+    format!("headwater-{seconds}-{}-{random:08x}", std::process::id())
 }
 
 /// An image as testcontainers names it. A text without a tag means `latest`, as for Docker.

@@ -26,24 +26,44 @@ impl Owner {
     /// This process.
     pub(crate) fn this() -> Self {
         let process = std::process::id();
-        Self { machine: Machine::this(), process, started: started(process).unwrap_or_else(unknown) }
+        let started = match seen(process) {
+            Seen::Started(started) => started,
+            Seen::Ended | Seen::Hidden => unknown(),
+        };
+        Self { machine: Machine::this(), process, started }
     }
 
     /// Whether it is known to be dead. Of a process on another machine, or in another container, nothing is known.
     pub(crate) fn is_dead(&self) -> bool {
-        self.is_dead_on(&Machine::this(), started)
+        self.is_dead_on(&Machine::this(), seen)
     }
 
-    fn is_dead_on(&self, here: &Machine, started: impl Fn(u32) -> Option<String>) -> bool {
+    fn is_dead_on(&self, here: &Machine, seen: impl Fn(u32) -> Seen) -> bool {
         let Machine { name, boot, namespace } = &self.machine;
-        if *name != here.name || boot == UNKNOWN || here.boot == UNKNOWN {
+        if boot == UNKNOWN || here.boot == UNKNOWN {
             return false;
         }
+        // A boot is one machine's. Its name, which a network may change, tells whose an earlier boot was.
         if *boot != here.boot {
-            return true;
+            return *name == here.name;
         }
-        *namespace == here.namespace && started(self.process).is_none_or(|started| started != self.started)
+        *namespace == here.namespace
+            && match seen(self.process) {
+                Seen::Started(started) => self.started != UNKNOWN && started != self.started,
+                Seen::Ended => true,
+                Seen::Hidden => false,
+            }
     }
+}
+
+/// What is seen of a process id.
+enum Seen {
+    /// A process has it, which started then.
+    Started(String),
+    /// No process has it any more. One that ended and was not waited for (state `Z`) runs no more.
+    Ended,
+    /// Another user's process may have it, and this machine does not show those.
+    Hidden,
 }
 
 const UNKNOWN: &str = "unknown";
@@ -66,13 +86,16 @@ impl Machine {
     }
 }
 
-/// When a process that runs has started. One that ended and was not waited for (state `Z`) runs no more.
-fn started(process: u32) -> Option<String> {
-    match fs::read_to_string(format!("/proc/{process}/stat")) {
+fn seen(process: u32) -> Seen {
+    let started = match fs::read_to_string(format!("/proc/{process}/stat")) {
         Ok(line) => of_stat(&line),
-        Err(_) if fs::exists("/proc/self/stat").unwrap_or_default() => None,
+        // With the option `hidepid` /proc shows a user's own processes alone, and the first is root's.
+        Err(_) if fs::exists("/proc/self/stat").unwrap_or_default() => {
+            return if fs::read("/proc/1/stat").is_ok() { Seen::Ended } else { Seen::Hidden };
+        }
         Err(_) => said("ps", &["-o", "lstart=", "-p", &process.to_string()]),
-    }
+    };
+    started.map_or(Seen::Ended, Seen::Started)
 }
 
 /// The 22nd field, <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>. The second is a name in parentheses, which
@@ -84,9 +107,9 @@ fn of_stat(line: &str) -> Option<String> {
     (!state.starts_with(['Z', 'X'])).then(|| (*started).to_owned())
 }
 
-/// What a program says, as one word.
+/// What a program says, as one word, whichever language and time zone its caller has.
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).output().ok()?;
+    let output = Command::new(program).args(arguments).env("LC_ALL", "C").env("TZ", "UTC").output().ok()?;
     word(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -128,7 +151,7 @@ mod tests {
     #[test]
     fn a_process_that_has_ended_is_dead() -> std::io::Result<()> {
         let mut child = Command::new("cat").stdin(std::process::Stdio::piped()).spawn()?;
-        let started = started(child.id()).unwrap();
+        let Seen::Started(started) = seen(child.id()) else { panic!("it does not run") };
         let owner = Owner { machine: Machine::this(), process: child.id(), started };
         assert!(!owner.is_dead());
         child.wait()?;
@@ -144,13 +167,18 @@ mod tests {
             process: 7,
             started: started.into(),
         };
-        let is_dead = |owner: Owner| owner.is_dead_on(&here, |_| Some("100".into()));
+        let is_dead = |owner: Owner| owner.is_dead_on(&here, |_| Seen::Started("100".into()));
         assert!(!is_dead(owner("laptop", "b2", "n1", "100")), "it runs");
         assert!(is_dead(owner("laptop", "b2", "n1", "99")), "another process has its id");
         assert!(is_dead(owner("laptop", "b1", "n1", "100")), "the machine was started anew");
         assert!(!is_dead(owner("laptop", "b2", "n2", "99")), "a container's process is not seen from here");
         assert!(!is_dead(owner("server", "b1", "n1", "99")), "nor one of another machine");
         assert!(!is_dead(owner("laptop", "unknown", "n1", "99")));
+        assert!(!is_dead(owner("laptop", "b2", "n1", "unknown")), "it did not know when it started");
+        assert!(is_dead(owner("laptop.home", "b2", "n1", "99")), "the machine was another's name before");
+        let owner = owner("laptop", "b2", "n1", "99");
+        assert!(owner.is_dead_on(&here, |_| Seen::Ended));
+        assert!(!owner.is_dead_on(&here, |_| Seen::Hidden), "it may be another user's, and run");
     }
 
     #[test]

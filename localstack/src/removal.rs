@@ -70,13 +70,16 @@ pub(crate) async fn remove(docker: &Docker, network: &str, home: &Path) -> Resul
             }
         }
         remove_volumes(docker, network, network).await?;
-        match docker.client.remove_network(network).await {
-            // Something has joined it in the meantime.
-            Err(error) if status(&error) == Some(403) => {}
-            removed => gone(removed).map_err(failed("remove a network of"))?,
-        }
-        if containers(docker, network).await?.iter().all(Vec::is_empty) {
-            return Ok(());
+        // A container that is just being removed holds its volumes still.
+        if volumes(docker, network).await?.is_empty() {
+            match docker.client.remove_network(network).await {
+                // Something has joined it in the meantime.
+                Err(error) if status(&error) == Some(403) => {}
+                removed => gone(removed).map_err(failed("remove a network of"))?,
+            }
+            if containers(docker, network).await?.iter().all(Vec::is_empty) {
+                return Ok(());
+            }
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -121,17 +124,20 @@ fn label<'a>(container: &'a ContainerSummary, name: &str) -> Option<&'a str> {
     container.labels.as_ref()?.get(name).map(String::as_str)
 }
 
-/// Ends a container, keeps its log, and removes it.
+/// Ends a container, keeps its log, and removes it. Where there is no room for the log it goes all the same.
 async fn take(docker: &Docker, container: &ContainerSummary, home: &Path) -> Result<(), Error> {
     let Some(id) = container.id.as_deref() else { return Ok(()) };
     let killed = docker.client.kill_container(id, None::<KillContainerOptions>).await;
     gone(killed).map_err(failed("end a container of"))?;
     let said = label(container, LOG).map(PathBuf::from);
     let log = match said.filter(|log| log.parent().is_some_and(Path::is_dir)) {
-        Some(log) => log,
-        None => home::new_log(home, &name(container))?,
+        Some(log) => Ok(log),
+        None => home::new_log(home, &name(container)),
     };
-    keep_log(docker, id, &log).await;
+    match log {
+        Ok(log) => keep_log(docker, id, &log).await,
+        Err(error) => tracing::debug!(%error, "could not keep a container's log"),
+    }
     remove_container(docker, id).await
 }
 
@@ -146,13 +152,18 @@ pub(crate) async fn remove_container(docker: &Docker, id: &str) -> Result<(), Er
     gone(docker.client.remove_container(id, Some(options)).await).map_err(failed("remove a container of"))
 }
 
-/// Removes the volumes of a network whose name begins so.
-pub(crate) async fn remove_volumes(docker: &Docker, network: &str, prefix: &str) -> Result<(), Error> {
+/// The names of the volumes of a network.
+async fn volumes(docker: &Docker, network: &str) -> Result<Vec<String>, Error> {
     let filters = HashMap::from([("name", vec![network])]);
     let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
     let found = docker.client.list_volumes(Some(options)).await.map_err(failed("list volumes of"))?;
     let names = found.volumes.into_iter().flatten().map(|volume| volume.name);
-    for name in names.filter(|name| is_of(name, network) && name.starts_with(prefix)) {
+    Ok(names.filter(|name| is_of(name, network)).collect())
+}
+
+/// Removes the volumes of a network whose name begins so. One that is in use stays.
+pub(crate) async fn remove_volumes(docker: &Docker, network: &str, prefix: &str) -> Result<(), Error> {
+    for name in volumes(docker, network).await?.into_iter().filter(|name| name.starts_with(prefix)) {
         let options = RemoveVolumeOptionsBuilder::new().force(true).build();
         gone(docker.client.remove_volume(&name, Some(options)).await)
             .map_err(failed("remove a volume of"))?;

@@ -10,7 +10,7 @@ use testcontainers::bollard::query_parameters::ListContainersOptionsBuilder;
 
 use crate::docker::{Container, failed};
 use crate::network::{Owned, on_thread};
-use crate::{Error, LoopbackUrl, Service};
+use crate::{Error, LoopbackUrl, Progress, Service};
 
 /// The label by which a container of an ECS task says which of the definition's it is,
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-metadata.html>.
@@ -63,6 +63,14 @@ impl Stack {
         let found =
             docker.client.list_containers(Some(options)).await.map_err(failed("list containers of"))?;
         Ok(found.into_iter().max_by_key(|found| found.created).and_then(|found| task(found, port)))
+    }
+
+    /// Pulls the image if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Image`] with the reason.
+    pub async fn have_image(&self, image: &str, progress: Progress<'_>) -> Result<(), Error> {
+        self.network.docker().have_image(image, progress).await
     }
 
     /// Room for a container of our own beside the emulator: an address on 127.0.0.1 that it keeps over restarts. Nothing runs

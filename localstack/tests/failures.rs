@@ -3,8 +3,8 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ impl FakePython {
         Self { directory: tempfile::tempdir().unwrap(), venv: "true", pip: "true", run: "true" }
     }
 
-    /// Writes the script; the one in the environment is a copy of it.
+    /// Writes the script; the one in the environment is a copy of it. A shell does: what this process has open to write, a child
+    /// that another test just starts has open too, and Linux runs no file that anybody writes to.
     fn program(&self) -> PathBuf {
         let Self { venv, pip, run, .. } = self;
         let script = format!(
@@ -38,8 +39,9 @@ esac
 "#
         );
         let program = self.directory.path().join("python");
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let write = r#"printf %s "$1" >"$0" && chmod 755 "$0""#;
+        let written = Command::new("sh").args(["-c", write]).arg(&program).arg(script).status();
+        assert!(written.unwrap().success());
         program
     }
 

@@ -71,7 +71,6 @@ impl Local {
             spinner.say("asking local AWS what it lacks");
             run.until_stopped(async { Ok(ask(&session).await) }).await?
         };
-        drop(spinner);
         session.lacking = Some(lacking.clone());
         let (sdk, calls) = Calls::watch(&session.sdk);
         session.sdk = sdk;
@@ -84,6 +83,8 @@ impl Local {
                 Task::in_containers(&emulator, address, has_ecs)?
             }
         };
+        run.until_stopped(task.have_images(&emulator, &bench, &progress)).await?;
+        drop(spinner);
         let parts = vec![("backend", name), ("EventStoreDB", task.description(&bench).await)];
         Ok(Self { task, emulator, bench, calls, target, parts })
     }

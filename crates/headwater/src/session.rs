@@ -40,7 +40,8 @@ impl Session {
             leads(target, &environment).await?;
         if environment.is_local() {
             environment.local_eventstore = eventstore;
-            if let Some(image) = eventstore_image {
+            // A variable that is empty counts as unset, as for the emulator's image.
+            if let Some(image) = eventstore_image.filter(|image| !image.is_empty()) {
                 // What stands in for the server has the tools beside it, too: nothing else has to be had.
                 environment.eventstore.image = Some(image.clone());
                 environment.eventstore.tools_image = Some(image);

@@ -4,9 +4,11 @@
 mod definition;
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     fmt,
     net::SocketAddr,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use aws_cloudmap::{Instance, Instances};
 use aws_secrets::{Certificate, DeletePolicy, Secrets};
 use engine::Survey;
-use localstack::{Emulator, EventStore, EventStoreCredentials, Password, Service, Tls};
+use localstack::{Emulator, EventStore, EventStoreCredentials, Password, Progress, Service, Tls};
 use resource::{Key, Node, Observed, Owner, is_shared};
 use tokio::sync::Mutex;
 
@@ -85,6 +87,29 @@ impl Task {
             false => Runs::Beside { service: Box::new(stack.reserve(CONTAINER)?), certificate: None },
         };
         Ok(Self { address, runs: Mutex::new(runs) })
+    }
+
+    /// Gets the images that its containers will be made of. A pull takes minutes, which no deploy should have to wait for, and
+    /// an image that cannot be had is told before anything is made.
+    ///
+    /// # Errors
+    /// An image cannot be had.
+    pub async fn have_images(
+        &self,
+        emulator: &Emulator,
+        bench: &Workbench,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        let Some(stack) = emulator.containers() else { return Ok(()) };
+        let mut containers = definition::spec(bench, &Survey::default())?.container_definitions;
+        if !matches!(&*self.runs.lock().await, Runs::InEcs(_)) {
+            containers.retain(|name, _| name == CONTAINER);
+        }
+        let images: BTreeSet<_> = containers.into_values().map(|container| container.image).collect();
+        for image in images {
+            stack.have_image(&image, progress).await?;
+        }
+        Ok(())
     }
 
     /// Where the functions reach it, when it runs: `host:port`.
@@ -274,9 +299,11 @@ async fn answers(emulator: &Emulator, bench: &Workbench, survey: &Survey) -> Res
             },
         };
         if begun.elapsed() >= ANSWERS_WITHIN {
+            let logs = emulator.log().and_then(Path::parent).unwrap_or(Path::new("."));
             bail!(last.context(format!(
-                "EventStoreDB's task did not answer within {} s",
-                ANSWERS_WITHIN.as_secs()
+                "EventStoreDB's task did not answer within {} s; when this run has ended, what its containers wrote is in {}",
+                ANSWERS_WITHIN.as_secs(),
+                logs.display()
             )));
         }
         tokio::time::sleep(Duration::from_millis(250)).await;

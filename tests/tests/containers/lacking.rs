@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use end_to_end::{DEFAULTS, Local};
 use resource::Key;
 
-use crate::{here, start};
+use crate::{NOBODYS, here, start, variable};
 
 /// What LocalStack has with a paid plan alone, <https://docs.localstack.cloud/aws/licensing/>.
 const PAID: [&str; 4] = [
@@ -40,5 +41,18 @@ async fn what_localstack_lacks_is_named_and_the_rest_is_deployed_and_destroyed()
     local.streams().await?.read("any").await?;
     local.destroy(true).await?;
     assert_eq!(local.keys().await?, [""; 0]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_image_of_eventstoredb_that_cannot_be_had_is_said_before_anything_is_deployed() -> Result<()> {
+    let named = variable("HEADWATER_LOCALSTACK_IMAGE");
+    let Some(emulator) = here(&[named, Some("headwater/ministack:1.5.33".to_owned())]) else { return Ok(()) };
+    let Err(error) = Local::start_in_containers(&emulator, NOBODYS, DEFAULTS).await else {
+        bail!("an image that nobody has was started")
+    };
+    let said = headwater::failure::render(&error);
+    assert!(said.contains(&format!("the image {NOBODYS} cannot be had")), "{said}");
+    assert!(said.contains("HEADWATER_EVENTSTORE_IMAGE"), "{said}");
     Ok(())
 }

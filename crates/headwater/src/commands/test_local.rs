@@ -5,11 +5,11 @@ mod report;
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::{
     cli,
-    commands::{Exit, Run},
+    commands::{Exit, Interrupted, Run},
     local::Local,
 };
 use checks::Proof;
@@ -33,7 +33,7 @@ pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
     let alive = proof.alive();
     proof.end().await?;
     match proven.transpose()? {
-        None => Ok(Exit::Interrupted),
+        None => bail!(Interrupted),
         Some(true) => Ok(Exit::Done),
         Some(false) => alive.map(|()| Exit::Failed),
     }

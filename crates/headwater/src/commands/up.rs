@@ -60,19 +60,22 @@ async fn print(run: &Run, local: &Local) -> Result<()> {
     let survey = local.bench.survey().await?;
     let outputs = status::outputs(&local.bench, &survey);
     let endpoint = local.emulator.endpoint();
+    let here = local.task.on_this_machine().await?.map(|address| address.to_string());
     let mut out = terminal::out();
     if run.json {
         let outputs: serde_json::Map<_, _> =
             outputs.iter().map(|(title, value)| ((*title).to_owned(), json!(value))).collect();
         let log = local.emulator.log();
-        writeln!(out, "{}", json!({"endpoint": endpoint.as_str(), "outputs": outputs, "log": log}))?;
+        let up = json!({
+            "endpoint": endpoint.as_str(), "outputs": outputs, "eventstoreOnThisMachine": here, "log": log,
+        });
+        writeln!(out, "{up}")?;
         out.flush()?;
         return Ok(());
     }
     writeln!(out, "\n{}\n", paint(GOOD, "Local AWS is up."))?;
     let mut rows = vec![vec!["  endpoint".to_owned(), endpoint.to_string()]];
     rows.extend(outputs.iter().filter_map(|(title, value)| Some(vec![format!("  {title}"), value.clone()?])));
-    let here = local.task.on_this_machine().await?.map(|address| address.to_string());
     let is_elsewhere = here.as_ref().is_some_and(|here| *here != local.task.address());
     rows.extend(here.filter(|_| is_elsewhere).map(|here| vec!["  on this machine".to_owned(), here]));
     rows.extend(local.emulator.log().map(|log| vec!["  log".to_owned(), log.display().to_string()]));

@@ -30,6 +30,7 @@ pub(super) struct Report {
     begun: Instant,
     endpoint: String,
     backend: Vec<(&'static str, String)>,
+    in_containers: bool,
     left_out: Vec<LeftOut>,
     checks: Vec<Value>,
     failed: usize,
@@ -52,6 +53,7 @@ impl Report {
             begun,
             endpoint: endpoint.clone(),
             backend: local.parts.clone(),
+            in_containers: local.emulator.containers().is_some(),
             left_out: local.bench.left_out.clone(),
             checks: Vec::new(),
             failed: 0,
@@ -139,7 +141,7 @@ impl Report {
                 self.failed += 1;
                 writeln!(out, "  {} {sentence:WIDTH$} {time}", paint(BAD, "✗"))?;
                 for cause in error.chain() {
-                    writeln!(out, "      {}", paint(BAD, cause))?;
+                    writeln!(out, "      {}", paint(BAD, cause.to_string().replace('\n', "\n      ")))?;
                 }
             }
         }
@@ -173,6 +175,7 @@ impl Report {
                 "proven": proven, "endpoint": self.endpoint, "backend": backend, "checks": self.checks,
                 "leftOut": left_out.collect::<Vec<_>>(),
                 "millis": u64::try_from(took.as_millis()).unwrap_or(u64::MAX), "log": log,
+                "logs": log.and_then(Path::parent),
             });
             writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
             return Ok(proven);
@@ -187,7 +190,11 @@ impl Report {
         }
         writeln!(out, "{line}")?;
         if let (false, Some(log)) = (proven, log) {
-            writeln!(out, "The emulator's log, with the function's: {}", log.display())?;
+            let functions = if self.in_containers { "" } else { ", with the functions'" };
+            writeln!(out, "The emulator's log{functions}: {}", log.display())?;
+            if self.in_containers {
+                writeln!(out, "The other containers' logs lie beside it, once they are removed.")?;
+            }
         }
         Ok(proven)
     }
