@@ -169,11 +169,12 @@ impl Fold {
     }
 }
 
-/// `text` as it is; in GitHub Actions folded.
-pub fn fold(title: &str, text: &str) -> String {
-    match Fold::here(title) {
+/// A plan for people to read; in GitHub Actions folded under its summary.
+pub fn folded(plan: &Plan) -> String {
+    let text = engine::text::render(plan);
+    match Fold::here(&engine::text::summary(plan)) {
         Some(Fold { begin, end }) => format!("{begin}\n{}\n{end}\n", text.trim_end_matches('\n')),
-        None => text.to_owned(),
+        None => text,
     }
 }
 

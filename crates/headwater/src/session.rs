@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use aws_env::{Connection, SdkConfig};
+use aws_sdk_sqs::config::{BehaviorVersion, Region};
 use aws_secrets::DeletePolicy;
 use blueprint::configuration::{Configuration, Environment, LOCAL};
-use resource::{AnyFamily, Families, Kind, Scope};
+use resource::{AnyFamily, Families, IamAction, Kind, Scope};
 
 use crate::{
     capabilities::Lacking,
@@ -57,6 +58,22 @@ impl Session {
         let scope = environment.scope();
         aws_env::guard(&sdk, &scope).await?;
         Ok(Self { environment, scope, sdk, lacking })
+    }
+
+    /// An environment that nothing leads to: no call can be made, and its families say what they are.
+    pub fn unconnected(environment: Environment) -> Self {
+        let sdk = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(environment.region.to_string()))
+            .build();
+        Self { scope: environment.scope(), environment, sdk, lacking: None }
+    }
+
+    /// Every IAM action that plans and deploys of the environment need.
+    pub fn actions(&self) -> Vec<IamAction> {
+        let families = self.families(&Packages::not_built());
+        let of_families = families.values().flat_map(|family| family.actions());
+        of_families.chain(aws_dynamodb::Deployments::ACTIONS).copied().collect()
     }
 
     /// Says early that local AWS lacks what a command is about.

@@ -4,7 +4,6 @@
 
 use std::{collections::BTreeMap, collections::BTreeSet, path::Path};
 
-use aws_env::scripted::{Reply, Script};
 use blueprint::{
     PACKAGES,
     bootstrap::{
@@ -13,7 +12,7 @@ use blueprint::{
     },
     configuration::{Configuration, Environment},
 };
-use headwater::{commands::bootstrap::documents, packages::Packages, session::Session};
+use headwater::{commands::bootstrap::documents, session::Session};
 use resource::{IamAction, Need, Node, PolicyDocument, Scope, Statement};
 
 fn shipped(name: &str) -> Environment {
@@ -36,20 +35,8 @@ fn extreme() -> Environment {
     configuration.environment("abcdefghijklmnop").unwrap()
 }
 
-fn session(environment: Environment) -> Session {
-    let sdk = Script::new(|_| Reply::reset()).config();
-    Session { scope: environment.scope(), environment, sdk, lacking: None }
-}
-
 fn sessions() -> impl Iterator<Item = Session> {
-    [shipped("local"), shipped("dev"), shipped("prod"), extreme()].into_iter().map(session)
-}
-
-/// The actions of the environment's families, and of lease and history.
-fn actions(session: &Session) -> Vec<IamAction> {
-    let families = session.families(&Packages::not_built());
-    let of_families = families.values().flat_map(|family| family.actions());
-    of_families.chain(aws_dynamodb::Deployments::ACTIONS).copied().collect()
+    [shipped("local"), shipped("dev"), shipped("prod"), extreme()].into_iter().map(Session::unconnected)
 }
 
 fn statements(documents: &[PolicyDocument]) -> impl Iterator<Item = &Statement> {
@@ -89,7 +76,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 #[test]
 fn what_a_bootstrap_of_prod_grants_is_reviewed() {
-    let Documents { boundary, plan, deploy } = documents(&session(shipped("prod"))).unwrap();
+    let Documents { boundary, plan, deploy } = documents(&Session::unconnected(shipped("prod"))).unwrap();
     let json = |value: &PolicyDocument| serde_json::to_string_pretty(value).unwrap();
     insta::assert_snapshot!("boundary", json(&boundary));
     for (number, document) in (1..).zip(&plan) {
@@ -125,7 +112,7 @@ fn every_action_of_a_family_is_in_the_deploy_roles_policies_and_those_that_look_
             statements(documents).flat_map(|one| one.action.clone()).collect::<BTreeSet<_>>()
         };
         let (mut all, mut look) = (BTreeSet::new(), BTreeSet::new());
-        for action in actions(&session) {
+        for action in session.actions() {
             // It would undo the boundary.
             if action.within.is_empty() {
                 assert_eq!(action.name, "iam:DeleteRolePermissionsBoundary");
@@ -152,9 +139,9 @@ fn each_action_is_allowed_within_what_it_says_and_no_more() {
             let own = policies::documents(Purpose::Deploy, &[*action], &session.scope, &boundary).unwrap();
             allowed(&own)
         };
-        let each: BTreeSet<_> = actions(&session).iter().flat_map(alone).collect();
+        let each: BTreeSet<_> = session.actions().iter().flat_map(alone).collect();
         assert_eq!(allowed(&deploy), each);
-        for action in actions(&session) {
+        for action in session.actions() {
             let patterns: usize = action.within.iter().map(|within| within.resources.len()).sum();
             let own: Vec<_> = alone(&action).into_iter().filter(|(name, ..)| name == action.name).collect();
             assert_eq!(own.len(), patterns, "{}", action.name);

@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use aws_env::scripted::{Reply, Script};
 use blueprint::configuration::Configuration;
 use clap::{CommandFactory, Parser};
-use headwater::{Cli, packages::Packages, session::Session};
-use resource::{IamAction, Need};
+use headwater::{Cli, session::Session};
+use resource::Need;
 
 const README: &str = include_str!("../../../README.md");
 const CONTRIBUTING: &str = include_str!("../../../CONTRIBUTING.md");
@@ -39,14 +38,7 @@ fn every_command_line_that_the_documents_show_is_understood() {
 fn the_readme_lists_the_permissions_that_the_families_need() {
     let file = Path::new("headwater.toml");
     let environment = Configuration::parse("", file).unwrap().environment("local").unwrap();
-    let sdk = Script::new(|_| Reply::reset()).config();
-    let session = Session { scope: environment.scope(), environment, sdk, lacking: None };
-    let families = session.families(&Packages::not_built());
-    let all: Vec<&IamAction> = families
-        .values()
-        .flat_map(|family| family.actions())
-        .chain(aws_dynamodb::Deployments::ACTIONS)
-        .collect();
+    let all = Session::unconnected(environment).actions();
     let services: BTreeSet<&str> = all.iter().filter_map(|action| action.name.split(':').next()).collect();
     for service in services {
         let names = |wanted: fn(Need) -> bool| {

@@ -10,13 +10,12 @@ use blueprint::bootstrap::{
     policies::{self, Purpose},
 };
 use engine::{InMemory, Mode};
-use resource::{IamAction, Plan};
+use resource::Plan;
 use serde_json::json;
 
 use crate::{
     cli,
     commands::{Exit, Run, deploy},
-    packages::Packages,
     session::Session,
     terminal::{self, FAINT, STRONG, columns, paint},
     workbench::Workbench,
@@ -91,9 +90,7 @@ pub fn workbench(session: Session, repository: &Repository) -> Result<Workbench>
 pub fn documents(session: &Session) -> Result<Documents> {
     let scope = session.environment.scope();
     let boundary = bootstrap::boundary(&scope).arn();
-    let families = session.families(&Packages::not_built());
-    let of_families = families.values().flat_map(|family| family.actions());
-    let actions: Vec<IamAction> = of_families.chain(aws_dynamodb::Deployments::ACTIONS).copied().collect();
+    let actions = session.actions();
     Ok(Documents {
         boundary: policies::boundary(&scope),
         plan: policies::documents(Purpose::Plan, &actions, &scope, &boundary)?,

@@ -16,7 +16,7 @@ use resource::{Action, Outcome, Plan};
 use serde_json::json;
 
 use crate::{
-    actions::{Actions, Fold, fold},
+    actions::{Actions, Fold, folded},
     caller, cli,
     commands::{Exit, Run, replay},
     progress::{Progress, Spinner},
@@ -102,8 +102,7 @@ fn read(file: &Path) -> Result<Plan> {
 /// Shows what is about to be agreed to.
 pub(super) fn show(run: &Run, plan: &Plan) -> Result<()> {
     if !run.json {
-        let title = engine::text::summary(plan);
-        writeln!(terminal::out(), "{}", fold(&title, &engine::text::render(plan)))?;
+        writeln!(terminal::out(), "{}", folded(plan))?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use engine::Mode;
 use serde_json::json;
 
 use crate::{
-    actions::{Actions, diff, fold},
+    actions::{Actions, diff, folded},
     cli::{self, Target},
     commands::{Exit, Run, plan::write_whole},
     terminal::{self, GOOD, STRONG, WARNING, paint},
@@ -31,8 +31,7 @@ pub async fn run(args: &cli::Drift, run: &Run) -> Result<Exit> {
     } else {
         let text = format!("{} differs from the code. A deploy would do this:", target.env);
         writeln!(out, "{}\n", paint(WARNING, text))?;
-        let title = engine::text::summary(&plan);
-        write!(out, "{}", fold(&title, &engine::text::render(&plan)))?;
+        write!(out, "{}", folded(&plan))?;
         writeln!(
             out,
             "\nTo repair it: {}",

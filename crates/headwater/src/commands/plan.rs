@@ -7,7 +7,7 @@ use engine::Mode;
 use resource::Plan;
 
 use crate::{
-    actions::{Actions, diff, fold},
+    actions::{Actions, diff, folded},
     cli,
     commands::{Exit, Run},
     terminal::{self, FAINT, STRONG, paint},
@@ -28,8 +28,7 @@ pub async fn run(args: &cli::Plan, run: &Run) -> Result<Exit> {
     if run.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
     } else {
-        let title = engine::text::summary(&plan);
-        write!(out, "{}", fold(&title, &engine::text::render(&plan)))?;
+        write!(out, "{}", folded(&plan))?;
     }
     if let Some(file) = &args.diff {
         write_whole(file, &diff(&plan))?;

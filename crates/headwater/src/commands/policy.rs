@@ -3,8 +3,6 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use aws_env::SdkConfig;
-use aws_sdk_sqs::config::BehaviorVersion;
 use blueprint::bootstrap::{
     self, Documents, Repository,
     policies::{DOCUMENT_CHARACTERS, characters},
@@ -29,9 +27,7 @@ const UNKNOWN: u64 = 0;
 /// The configuration is wrong, or the policies are more than a role can have.
 pub fn run(args: &cli::Policy, run: &Run) -> Result<Exit> {
     let environment = environment(&run.target.config, &run.target.env)?;
-    // No call is made: the families are asked for their actions alone.
-    let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-    let session = Session { scope: environment.scope(), environment, sdk, lacking: None };
+    let session = Session::unconnected(environment);
     let documents = documents(&session)?;
     let graph = bootstrap::bootstrap(&session.environment, &repository(args), &documents)?;
     let granted = Granted::of(&session, &graph, documents)?;

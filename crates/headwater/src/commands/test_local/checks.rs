@@ -52,15 +52,7 @@ const STORES: &[&str] = &[
     "ingest/event-source-mapping",
 ];
 /// What leads it to EventStoreDB besides, which itself runs everywhere.
-const RELAYS: &[&str] = &[
-    QUEUE,
-    "stateful/dead-letter-queue",
-    "stateful/journal",
-    "ingest/function",
-    "ingest/event-source-mapping",
-    "relay/function",
-    blueprint::RELAY_MAPPING,
-];
+const RELAYS: &[&str] = &["relay/function", blueprint::RELAY_MAPPING];
 
 /// Local AWS, and what was sent to it.
 pub(super) struct Proof {
@@ -104,6 +96,7 @@ impl Proof {
     /// # Errors
     /// The report cannot be printed.
     pub(super) async fn all(&mut self, report: &mut Report) -> Result<()> {
+        let relays = [STORES, RELAYS].concat();
         let many = format!("{} are in the journal, each once", counted(MANY, "event"));
         report.check("deploy makes all that the blueprint names", &[], self.deploys()).await?;
         report
@@ -114,13 +107,13 @@ impl Proof {
             )
             .await?;
         report.check("the source document's message is in the table", STORES, self.stores_the_seed()).await?;
-        report.check("and in its stream of EventStoreDB", RELAYS, self.relays_the_seed()).await?;
+        report.check("and in its stream of EventStoreDB", &relays, self.relays_the_seed()).await?;
         report
             .check("data keeps its types: 0, false, null, nested, 38 digits", STORES, self.keeps_types())
             .await?;
         report.check(&many, STORES, self.stores_many()).await?;
         report
-            .check("and in EventStoreDB, each once, in its request's stream", RELAYS, self.relays_many())
+            .check("and in EventStoreDB, each once, in its request's stream", &relays, self.relays_many())
             .await?;
         report.check("events that are sent again add nothing", STORES, self.folds_duplicates()).await?;
         report
@@ -138,13 +131,17 @@ impl Proof {
         report
             .check(
                 "replay rebuilds an EventStoreDB that has lost its data",
-                RELAYS,
+                &relays,
                 self.rebuilds_eventstore(),
             )
             .await?;
         report.check("destroy keeps what holds events or secrets", &[], self.destroys_stateless()).await?;
         report
-            .check("what was sent meanwhile is stored after the next deploy", RELAYS, self.survives_destroy())
+            .check(
+                "what was sent meanwhile is stored after the next deploy",
+                &relays,
+                self.survives_destroy(),
+            )
             .await?;
         report.check("destroy --include-stateful leaves nothing", &[], self.destroys_all()).await
     }
