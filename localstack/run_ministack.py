@@ -45,9 +45,10 @@ def main(scratch: str, port: str) -> None:
     os.close(answer)
 
     # MiniStack reads these when it is imported. The functions that it runs inherit its environment, and get
-    # AWS_ENDPOINT_URL only because it is set here: MiniStack adds the region and the credentials, not the endpoint.
+    # AWS_ENDPOINT_URL only because it is set here: MiniStack adds the region and the credentials, not the endpoint. The
+    # starter may have named another, a proxy before this one.
     os.environ["GATEWAY_PORT"] = str(bound)
-    os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{bound}"
+    os.environ.setdefault("AWS_ENDPOINT_URL", f"http://127.0.0.1:{bound}")
 
     import asyncio
 

@@ -53,6 +53,8 @@ pub struct Embedded {
     pub port: Option<u16>,
     /// Whether IAM policies are evaluated, for functions too.
     pub auth: bool,
+    /// Where functions send their calls, if not to MiniStack itself: a proxy that leads there.
+    pub functions_endpoint: Option<LoopbackUrl>,
     /// The Python to use; the first on `PATH` that is new enough when unset.
     pub python: Option<PathBuf>,
     /// How long it may take from its start to its first answer. Loading takes about 0.3 s, ten at once on two cores
@@ -66,7 +68,7 @@ impl Embedded {
     pub fn new(home: PathBuf) -> Self {
         let python =
             std::env::var_os("HEADWATER_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { home, port: None, auth: false, python, answer_within: Duration::from_secs(60) }
+        Self { home, port: None, auth: false, functions_endpoint: None, python, answer_within: Duration::from_secs(60) }
     }
 
     pub(crate) async fn start(&self, progress: Progress<'_>) -> Result<Running, Error> {
@@ -120,6 +122,7 @@ impl Embedded {
             .env_clear()
             .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
             .envs(self.settings(scratch))
+            .envs(self.functions_endpoint.iter().map(|url| ("AWS_ENDPOINT_URL", url.as_str())))
             .current_dir(scratch)
             .process_group(0)
             .stdin(Stdio::piped())

@@ -4,7 +4,7 @@
 //! there. The embedded backend runs MiniStack, pinned by hash in a private virtual environment; it ends with the
 //! [`Emulator`], and with the process that holds it, however that ends. [`Containers`] runs LocalStack with Docker; what a
 //! process that was killed leaves of it, the next one removes. [`EventStore`] is what runs where EventStoreDB's task would,
-//! or a [`Service`] among the containers.
+//! or a [`Service`] among the containers. A [`Proxy`] before any of them lets calls meet what networks and AWS do to them.
 
 mod containers;
 mod docker;
@@ -18,6 +18,7 @@ mod loopback;
 mod network;
 mod owner;
 mod processes;
+pub mod proxy;
 mod python;
 mod removal;
 mod service;
@@ -32,5 +33,6 @@ pub use eventstore::{Credentials as EventStoreCredentials, EventStore, EventStor
 pub use home::home;
 pub use loopback::LoopbackUrl;
 pub use processes::FunctionProcess;
+pub use proxy::Proxy;
 pub use service::{Definition, File, Service};
 pub use stack::{Stack, Task};
