@@ -68,7 +68,14 @@ impl Embedded {
     pub fn new(home: PathBuf) -> Self {
         let python =
             std::env::var_os("HEADWATER_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
-        Self { home, port: None, auth: false, functions_endpoint: None, python, answer_within: Duration::from_secs(60) }
+        Self {
+            home,
+            port: None,
+            auth: false,
+            functions_endpoint: None,
+            python,
+            answer_within: Duration::from_secs(60),
+        }
     }
 
     pub(crate) async fn start(&self, progress: Progress<'_>) -> Result<Running, Error> {

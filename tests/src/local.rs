@@ -9,7 +9,7 @@ use headwater::{
     Run, cli::Target, commands::deploy, packages::Packages, progress::Silent, session::Session, task::Task,
     workbench::Workbench,
 };
-use localstack::{Backend, Containers, Embedded, Emulator};
+use localstack::{Backend, Containers, Embedded, Emulator, Proxy};
 use resource::{Graph, Key, Node, Outcome, Plan, is_shared};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,7 @@ impl Local {
     /// # Errors
     /// The functions cannot be packaged, the emulator does not start, or the knobs are wrong.
     pub async fn start(knobs: &str) -> Result<Self> {
-        Self::on(Embedded::new(localstack::home()), knobs).await
+        Self::on(Embedded::new(localstack::home()), knobs, None).await
     }
 
     /// The same with nothing in the blueprint but what leads from the queue to the journal: what needs no more is deployed
@@ -59,7 +59,7 @@ impl Local {
     /// # Errors
     /// As [`Local::start`].
     pub async fn start_with_auth(knobs: &str) -> Result<Self> {
-        Self::on(Embedded { auth: true, ..Embedded::new(localstack::home()) }, knobs).await
+        Self::on(Embedded { auth: true, ..Embedded::new(localstack::home()) }, knobs, None).await
     }
 
     /// The same as [`Local::start`] on an emulator in a container of `image`, whose EventStoreDB is `eventstore`. What it lacks is
@@ -77,12 +77,27 @@ impl Local {
         Ok(Self { emulator, task, bench, calls, target, directory })
     }
 
-    async fn on(emulator: Embedded, knobs: &str) -> Result<Self> {
+    /// The same as [`Local::start`] with a proxy before the emulator. All that this value, its programs and the functions call
+    /// goes through it.
+    ///
+    /// # Errors
+    /// As [`Local::start`].
+    pub async fn start_behind_proxy(knobs: &str) -> Result<(Self, Proxy)> {
+        let proxy = Proxy::start().await?;
+        let functions_endpoint = Some(proxy.endpoint().clone());
+        let emulator = Embedded { functions_endpoint, ..Embedded::new(localstack::home()) };
+        Ok((Self::on(emulator, knobs, Some(&proxy)).await?, proxy))
+    }
+
+    async fn on(emulator: Embedded, knobs: &str, proxy: Option<&Proxy>) -> Result<Self> {
         let (directory, target) = target(knobs).await?;
         let emulator = Arc::new(Emulator::start(Backend::Embedded(emulator), &|_| ()).await?);
+        if let Some(proxy) = proxy {
+            proxy.lead_to(emulator.endpoint());
+        }
         let task = Task::reserve().await?;
         let target = Target {
-            endpoint_url: Some(emulator.endpoint().to_string()),
+            endpoint_url: Some(proxy.map_or(emulator.endpoint(), Proxy::endpoint).to_string()),
             eventstore: Some(task.address()),
             ..target
         };
@@ -139,7 +154,7 @@ impl Local {
     /// # Errors
     /// A step fails: the error is its.
     pub async fn deploy(&self) -> Result<Report> {
-        self.apply(Mode::Deploy).await
+        self.apply_and_follow(Mode::Deploy).await
     }
 
     /// Destroys the stateless stacks, or all of them. EventStoreDB's stand-in goes with its service.
@@ -147,10 +162,20 @@ impl Local {
     /// # Errors
     /// A step fails: the error is its.
     pub async fn destroy(&self, include_stateful: bool) -> Result<Report> {
-        self.apply(Mode::Destroy { include_stateful }).await
+        self.apply_and_follow(Mode::Destroy { include_stateful }).await
     }
 
-    async fn apply(&self, mode: Mode) -> Result<Report> {
+    async fn apply_and_follow(&self, mode: Mode) -> Result<Report> {
+        let report = self.apply(mode).await?;
+        self.task.follow(&self.bench).await?;
+        Ok(report)
+    }
+
+    /// Plans and applies. EventStoreDB's stand-in is left as it is.
+    ///
+    /// # Errors
+    /// A step fails: the error is its.
+    pub async fn apply(&self, mode: Mode) -> Result<Report> {
         let plan = self.bench.plan(mode).await?;
         let run = Run { target: self.target.clone(), json: false, stop: CancellationToken::new() };
         let report = deploy::execute_with(&self.bench, &run, mode, &plan, Arc::new(Silent)).await;
@@ -162,7 +187,6 @@ impl Local {
             bail!("{}: {}", step.key, deploy::chain(error));
         }
         ensure!(report.outcome == Outcome::Succeeded, "the run ended as {:?}", report.outcome);
-        self.task.follow(&self.bench).await?;
         Ok(report)
     }
 
