@@ -1,17 +1,19 @@
-//! A whole run: survey, plan, lease, survey again, apply, record, release.
+//! A whole run: lease, survey, apply, record, release.
 
 use std::{future::Future, sync::Arc};
 
 use resource::{Action, Deployment, DeploymentStore, Families, Graph, Key, Lease, Outcome, Plan, Step};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Caller, Difference, LeaseError, Mode, Refusal, Report, Reporter, Settings, StepReport, Survey,
-    SurveyError, check_saved,
+    Approved, Caller, Difference, LeaseError, Mode, Proposal, Refusal, Report, Reporter, Settings,
+    StepReport, SurveyError, check_saved,
     executor::{Execution, Guard, Work, record},
     history::{self, History},
     lease::{self, Held},
-    plan, survey,
+    propose,
+    settings::millis,
 };
 
 /// What a run works on and with.
@@ -58,69 +60,42 @@ fn listed(differences: &[Difference]) -> String {
     differences.iter().map(|difference| format!("\n- {difference}")).collect()
 }
 
-/// Observes an environment and plans, without any change.
-///
-/// # Errors
-/// [`RunError::Survey`] and [`RunError::Refused`].
-pub async fn propose(graph: &Graph, families: &Families, mode: Mode) -> Result<Plan, RunError> {
-    let observed = survey(families, &graph.scope).await?;
-    Ok(plan(graph, &observed, families, mode)?)
-}
-
 /// Carries out what was approved.
 ///
 /// # Guarantees
-/// Nothing is done beyond `approved`: the environment is observed again, under the lease, and what has to be done then
-/// must be a part of it. Where nothing has to be done, nothing is written, not even a lease. A run may be dropped at
-/// any point; the next one converges.
+/// Nothing is done beyond what was approved: the environment is observed under the lease, and what has to be done then
+/// must be a part of it. What a proposal was made from may be old by then, so it decides no more than whether the table
+/// for the lease has to be made first. Where nothing was to be done, nothing is written, not even a lease. A run may be
+/// dropped at any point; the next one converges.
 ///
 /// A missing `deployments` table is made before the lease is taken, since it holds the lease. A destroy that deletes it
-/// does so last, and lease and history go with it. A destroy that does not find it runs without a lease, which it
-/// warns of.
+/// does so last, and lease and history go with it. A destroy that does not find it runs without a lease, which it warns
+/// of.
 ///
 /// # Errors
 /// [`RunError`] where no step was begun. Steps that failed are in the [`Report`].
-pub async fn deploy(run: &Run<'_>, mode: Mode, approved: &Plan) -> Result<Report, RunError> {
-    let (plan, observed) = match run.until_stopped(run.look(mode, approved)).await? {
-        // What another run has half done was in nobody's plan.
-        Err(RunError::Beyond(more)) if more.iter().all(Difference::is_to_do) => {
-            let held = lease::held(run.store, &run.settings, run.is_dead).await;
-            let held = held.map(|lease| LeaseError::Held(Box::new(lease)).into());
-            return Err(held.unwrap_or(RunError::Beyond(more)));
+pub async fn deploy(run: &Run<'_>, approved: Approved) -> Result<Report, RunError> {
+    let (approved, mut seen) = match approved {
+        Approved::Proposed(proposal) => (proposal.plan.clone(), proposal),
+        Approved::Saved(plan) => {
+            let seen = run.look_ahead(Mode::Deploy, &plan).await?;
+            (plan, seen)
         }
-        looked => looked?,
     };
-    if plan.is_converged() {
+    if seen.plan.is_converged() {
         return Ok(Report::new(Vec::new(), None));
     }
-    let mut first = Vec::new();
-    match run.table(&observed).await {
-        Table::Ready => {}
-        Table::Missing if mode == Mode::Deploy => {
-            let mut execution = run.execution(plan, observed);
-            execution.run(is_deployments, run.guard(None, None)).await;
-            if !execution.is_done(is_deployments) || run.stop.is_cancelled() {
-                // All other steps wait for it, so this skips them.
-                execution.run(|step| !is_deployments(step), run.guard(None, None)).await;
-                return Ok(report(Vec::new(), execution));
-            }
-            first = execution.finish().0;
-        }
-        Table::Missing => {
-            run.reporter
-                .warn("there is no usable deployments table, so this run has neither lease nor history");
-            let mut execution = run.execution(plan, observed);
-            execution.run(|_| true, run.guard(None, None)).await;
-            return Ok(report(first, execution));
-        }
+    let mut lease = run.lease(&seen).await?;
+    if lease.is_none() && seen.mode != Mode::Deploy {
+        // No lease will keep others from changing what this was made from, so it is made anew.
+        seen = run.look_ahead(seen.mode, &approved).await?;
+        lease = run.lease(&seen).await?;
     }
-    run.with_lease(mode, approved, first).await
-}
-
-/// Whether the table that holds the lease can.
-enum Table {
-    Ready,
-    Missing,
+    match lease {
+        Some(lease) => run.under(lease, seen.mode, &approved, Vec::new()).await,
+        None if seen.mode == Mode::Deploy => run.with_table(seen, &approved).await,
+        None => Ok(run.unleased(seen).await),
+    }
 }
 
 fn is_deployments(step: &Step) -> bool {
@@ -140,11 +115,23 @@ fn report(mut first: Vec<StepReport>, execution: Execution<'_>) -> Report {
 
 impl Run<'_> {
     /// Observes and plans, and holds the plan against what was approved.
-    async fn look(&self, mode: Mode, approved: &Plan) -> Result<(Plan, Survey), RunError> {
-        let observed = survey(self.families, &self.graph.scope).await?;
-        let plan = plan(self.graph, &observed, self.families, mode)?;
-        check_saved(approved, &plan).map_err(RunError::Beyond)?;
-        Ok((plan, observed))
+    async fn look(&self, mode: Mode, approved: &Plan) -> Result<Proposal, RunError> {
+        let proposal = propose(self.graph, self.families, mode).await?;
+        check_saved(approved, &proposal.plan).map_err(RunError::Beyond)?;
+        Ok(proposal)
+    }
+
+    /// The same while there is no lease yet.
+    async fn look_ahead(&self, mode: Mode, approved: &Plan) -> Result<Proposal, RunError> {
+        match self.until_stopped(self.look(mode, approved)).await? {
+            // What another run has half done was in nobody's plan.
+            Err(RunError::Beyond(more)) if more.iter().all(Difference::is_to_do) => {
+                let held = lease::held(self.store, &self.settings, self.is_dead).await;
+                let held = held.map(|lease| LeaseError::Held(Box::new(lease)).into());
+                Err(held.unwrap_or(RunError::Beyond(more)))
+            }
+            looked => looked,
+        }
     }
 
     async fn until_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, RunError> {
@@ -155,29 +142,58 @@ impl Run<'_> {
         }
     }
 
-    /// A table that was left half made cannot hold it either; one that is busy with a change can be read.
-    async fn table(&self, observed: &Survey) -> Table {
-        let mut nodes = self.graph.nodes().filter(|node| node.key.stack() == Key::DEPLOYMENTS);
-        let states: Vec<_> =
-            nodes.by_ref().map(|node| observed.keyed(&node.kind, &node.key).next()).collect();
-        let absent = states.iter().any(Option::is_none);
-        let busy = states.iter().flatten().any(|observed| observed.pending.is_some());
-        if absent || busy && lease::answer(&self.settings, self.store.lease()).await.is_err() {
-            Table::Missing
-        } else {
-            Table::Ready
+    /// Takes the lease; none where there is no usable table for it.
+    async fn lease(&self, seen: &Proposal) -> Result<Option<Held<'_>>, RunError> {
+        let mut tables = self.graph.nodes().filter(|node| node.key.stack() == Key::DEPLOYMENTS);
+        if !tables.all(|node| seen.survey.keyed(&node.kind, &node.key).next().is_some()) {
+            return Ok(None);
+        }
+        match self.take(seen.mode).await {
+            Err(RunError::Lease(LeaseError::NoTable)) => Ok(None),
+            taken => taken.map(Some),
         }
     }
 
-    async fn with_lease(
+    async fn take(&self, mode: Mode) -> Result<Held<'_>, RunError> {
+        if self.stop.is_cancelled() {
+            return Err(RunError::Interrupted);
+        }
+        Ok(lease::take(self.store, &self.settings, &self.caller, command(mode), self.is_dead).await?)
+    }
+
+    /// Makes the table for the lease, and then all else under it.
+    async fn with_table(&self, seen: Proposal, approved: &Plan) -> Result<Report, RunError> {
+        let mode = seen.mode;
+        let mut execution = self.execution(seen);
+        execution.run(is_deployments, self.guard(None, None)).await;
+        if !execution.is_done(is_deployments) || self.stop.is_cancelled() {
+            // All other steps wait for it, so this skips them.
+            execution.run(|step| !is_deployments(step), self.guard(None, None)).await;
+            return Ok(report(Vec::new(), execution));
+        }
+        let lease = self.take(mode).await?;
+        self.under(lease, mode, approved, execution.finish().0).await
+    }
+
+    /// Carries out all steps without a lease.
+    async fn unleased(&self, seen: Proposal) -> Report {
+        if !seen.plan.is_converged() {
+            self.reporter
+                .warn("there is no usable deployments table, so this run has neither lease nor history");
+        }
+        let mut execution = self.execution(seen);
+        execution.run(|_| true, self.guard(None, None)).await;
+        report(Vec::new(), execution)
+    }
+
+    async fn under(
         &self,
+        lease: Held<'_>,
         mode: Mode,
         approved: &Plan,
         first: Vec<StepReport>,
     ) -> Result<Report, RunError> {
-        let command = command(mode);
-        let lease = lease::take(self.store, &self.settings, &self.caller, command, self.is_dead).await?;
-        let history = self.deployment(&lease, command, approved, &first);
+        let history = self.deployment(&lease, command(mode), approved, &first);
         let (mut execution, history) =
             match lease.renewed_during(self.apply(mode, approved, &lease, history)).await {
                 Ok(applied) => applied,
@@ -186,7 +202,9 @@ impl Run<'_> {
                     return Err(error);
                 }
             };
-        execution.run(is_last, self.guard(Some(&lease), None)).await;
+        // The lease goes with its table, so it is asked for before that goes, and no more while it does.
+        let lost = lease.loss().is_some().then_some(&lease);
+        execution.run(is_last, self.guard(lost, None)).await;
         let table_deleted = execution.has(is_last) && execution.is_done(is_last);
         let report = report(first, execution);
         if !table_deleted {
@@ -204,9 +222,11 @@ impl Run<'_> {
         lease: &Held<'_>,
         deployment: Deployment,
     ) -> Result<(Execution<'_>, Deployment), RunError> {
+        let begun = Instant::now();
         // To its end, even where the run is told to stop: steps may be done already, and the report tells of them.
-        let (plan, observed) = self.look(mode, approved).await?;
-        let mut execution = self.execution(plan, observed);
+        let seen = self.look(mode, approved).await?;
+        let deployment = Deployment { survey_millis: Some(millis(begun.elapsed())), ..deployment };
+        let mut execution = self.execution(seen);
         let (history, writer) = History::begin(deployment);
         let steps = async {
             execution.run(|step| !is_last(step), self.guard(Some(lease), Some(&history))).await;
@@ -216,8 +236,8 @@ impl Run<'_> {
         Ok((execution, deployment))
     }
 
-    fn execution(&self, plan: Plan, survey: Survey) -> Execution<'_> {
-        let work = Work::new(plan, survey, self.graph, self.families);
+    fn execution(&self, seen: Proposal) -> Execution<'_> {
+        let work = Work::new(seen.plan, seen.survey, self.graph, self.families);
         Execution::new(work, Arc::clone(&self.reporter), self.settings.concurrency)
     }
 
@@ -235,6 +255,7 @@ impl Run<'_> {
             started_at_millis: self.settings.clock.now_millis(),
             ended_at_millis: None,
             outcome: Outcome::Running,
+            survey_millis: None,
             steps: first.iter().filter_map(record).collect(),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
+    task::Poll,
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -14,20 +17,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Reporter, Skipped, StepError, StepReport, StepResult, Survey,
+    Concurrency, Reporter, Skipped, StepError, StepReport, StepResult, Survey,
     caught::{caught, chain},
     history::History,
     lease::{Held, Loss},
     planner::duplicates,
     settings::millis,
+    turns,
 };
 
 /// A plan that is being carried out.
 pub(crate) struct Execution<'a> {
     work: Work<'a>,
     reporter: Arc<dyn Reporter>,
-    /// How many steps run at once, at most.
-    concurrency: usize,
+    concurrency: Concurrency,
     /// Where each step is.
     states: Vec<State>,
     /// The places of the steps that were begun, as they ended.
@@ -79,33 +82,45 @@ impl Guard<'_> {
             None => std::future::pending().await,
         }
     }
+
+    /// Carries out a step as long as the lease is held. The clocks are asked each time before the step goes on: an owner that
+    /// was suspended makes no further call when it wakes, though no timer has told it yet.
+    async fn while_held(&self, step: impl Future<Output = Result<(), StepError>>) -> Result<(), StepError> {
+        let mut step = pin!(step);
+        poll_fn(|context| match self.lease.and_then(Held::loss) {
+            Some(_) => Poll::Ready(Err(StepError::LeaseLost)),
+            None => step.as_mut().poll(context),
+        })
+        .await
+    }
 }
 
 impl<'a> Execution<'a> {
     /// The plan, with nothing done of it.
-    pub(crate) fn new(work: Work<'a>, reporter: Arc<dyn Reporter>, concurrency: usize) -> Self {
+    pub(crate) fn new(work: Work<'a>, reporter: Arc<dyn Reporter>, concurrency: Concurrency) -> Self {
         let states = work.plan.steps.iter().map(|_| State::Waiting).collect();
-        Self { work, reporter, concurrency: concurrency.max(1), states, order: Vec::new(), lost: None }
+        Self { work, reporter, concurrency, states, order: Vec::new(), lost: None }
     }
 
     /// Carries out the `wanted` steps, or skips those that cannot be begun.
     ///
     /// # Guarantees
-    /// A step begins only after all that it waits for is done. A failed or panicking step ends alone. Nothing outlives
-    /// the returned future.
+    /// A step begins only after all that it waits for is done, and where not all that could begin may run at once, the one
+    /// with the longest chain of steps behind it. A failed or panicking step ends alone. Nothing outlives the returned
+    /// future.
     pub(crate) async fn run(&mut self, wanted: impl Fn(&Step) -> bool, guard: Guard<'_>) {
         let steps = &self.work.plan.steps;
         let wanted: Vec<usize> = (0..steps.len()).filter(|place| wanted(&steps[*place])).collect();
+        let turns = turns::of(steps, &wanted);
         let mut running = FuturesUnordered::new();
         loop {
             let halted = guard.halted();
             while halted.is_none()
-                && running.len() < self.concurrency
-                && let Some(&place) = wanted.iter().find(|place| is_ready(**place, steps, &self.states))
+                && let Some(&place) = turns.iter().find(|place| self.may_begin(**place))
             {
                 self.states[place] = State::Begun(Instant::now());
                 self.reporter.started(&steps[place]);
-                running.push(carry_out(&self.work, place, &self.reporter));
+                running.push(carry_out(&self.work, place, &self.reporter, &guard));
             }
             if running.is_empty() {
                 break;
@@ -146,6 +161,14 @@ impl<'a> Execution<'a> {
                 State::Waiting | State::Begun(_) => None,
             });
         (ended.collect(), self.lost)
+    }
+
+    /// Whether all that the step waits for is done, and it may run beside those that do.
+    fn may_begin(&self, place: usize) -> bool {
+        let steps = &self.work.plan.steps;
+        let running = steps.iter().zip(&self.states).filter(|(_, state)| matches!(state, State::Begun(_)));
+        is_ready(place, steps, &self.states)
+            && self.concurrency.allows(&steps[place].kind, running.map(|(step, _)| &step.kind))
     }
 
     /// Ends the `wanted` steps that are in flight still, and skips those that were not begun.
@@ -238,18 +261,21 @@ pub(crate) fn record(report: &StepReport) -> Option<StepRecord> {
         StepResult::Skipped(_) => return None,
     };
     let StepReport { step, took, .. } = report;
-    Some(StepRecord { key: step.key.clone(), action: step.action, millis: millis(*took), error })
+    let Step { key, kind, action, .. } = step;
+    let (key, kind) = (key.clone(), Some(kind.clone()));
+    Some(StepRecord { key, kind, action: *action, millis: millis(*took), error })
 }
 
 async fn carry_out(
     work: &Work<'_>,
     place: usize,
     reporter: &Arc<dyn Reporter>,
+    guard: &Guard<'_>,
 ) -> (usize, Result<(), StepError>) {
     let step = &work.plan.steps[place];
     let (watcher, watched) = (Arc::clone(reporter), step.clone());
     let progress = Progress::new(move |text| watcher.note(&watched, &text));
-    (place, caught(work.carry_out(step, &progress)).await)
+    (place, guard.while_held(caught(work.carry_out(step, &progress))).await)
 }
 
 impl<'a> Work<'a> {

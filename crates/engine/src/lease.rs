@@ -64,8 +64,8 @@ struct State {
 /// Of two runs that try at once, one has it. A lost reply is resolved by reading the row.
 ///
 /// # Errors
-/// [`LeaseError::Held`] where another run has it, and [`LeaseError::Unavailable`] where the store does not answer in
-/// three attempts.
+/// [`LeaseError::Held`] where another run has it; [`LeaseError::NoTable`] where the store finds no table, and
+/// [`LeaseError::Unavailable`] where it does not answer, in three attempts.
 pub(crate) async fn take<'a>(
     store: &'a dyn DeploymentStore,
     settings: &'a Settings,
@@ -110,10 +110,13 @@ pub(crate) async fn take<'a>(
             }
         }
     }
-    Err(LeaseError::Unavailable(failed.unwrap_or_else(|| {
-        let source = "the lease's row changed with every attempt to take it";
-        resource::Error::new("headwater:TakeLease", "deployments", Class::Conflict, source)
-    })))
+    match failed {
+        Some(error) if error.class == Class::NotFound => Err(LeaseError::NoTable),
+        failed => Err(LeaseError::Unavailable(failed.unwrap_or_else(|| {
+            let source = "the lease's row changed with every attempt to take it";
+            resource::Error::new("headwater:TakeLease", "deployments", Class::Conflict, source)
+        }))),
+    }
 }
 
 /// The lease that another run has now, where the store says so.
@@ -214,6 +217,7 @@ impl<'a> Held<'a> {
         loop {
             let deadline = self.state().deadline;
             tokio::select! {
+                biased;
                 () = sleep_until(deadline) => {}
                 renewed = async { sleep(pause).await; self.renew().await } => match renewed {
                     Ok(()) => pause = self.settings.lease / 3,

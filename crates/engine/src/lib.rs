@@ -5,25 +5,31 @@
 
 mod caught;
 mod deploy;
+mod estimate;
 mod executor;
 mod history;
 mod in_memory;
 mod lease;
 mod planner;
+mod proposal;
 mod report;
 mod saved;
 mod settings;
 mod survey;
 pub mod text;
+mod turns;
 
 pub use caught::StepError;
-pub use deploy::{Run, RunError, deploy, propose};
+pub use deploy::{Run, RunError, deploy};
+pub use estimate::estimate;
 pub use in_memory::InMemory;
 pub use lease::{Caller, LeaseError, Loss};
 pub use planner::{Mode, Reason, Refusal, plan};
+pub use proposal::{Approved, Proposal, propose};
 pub use report::{Report, Reporter, Skipped, StepReport, StepResult};
 pub use saved::{Difference, ReadPlanError, check_saved, read_plan};
 pub use settings::{Clock, Settings};
 pub use survey::{Survey, SurveyError, survey};
+pub use turns::Concurrency;
 
 use caught::chain;

@@ -55,6 +55,7 @@ pub fn plan(graph: &Graph, observed: &Survey, families: &Families, mode: Mode) -
         steps: order::arrange(graph, families, draft.steps),
         unchanged: draft.unchanged,
         notes: draft.notes,
+        estimate: None,
     })
 }
 

@@ -6,11 +6,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use crate::Concurrency;
+
 /// The times and bounds of a run.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How many steps run at once, at most: 8. AWS's control planes throttle at a few calls a second.
-    pub concurrency: usize,
+    /// How many steps run at once.
+    pub concurrency: Concurrency,
     /// How long a lease lasts unless it is renewed: 60 s. It is renewed every third of it.
     pub lease: Duration,
     /// How far the clocks of two hosts may be apart: 15 s. An expired lease is left alone for so much longer.
@@ -26,7 +28,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            concurrency: 8,
+            concurrency: Concurrency::default(),
             lease: Duration::from_secs(60),
             skew: Duration::from_secs(15),
             reply: Duration::from_secs(10),

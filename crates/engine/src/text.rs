@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use resource::{Action, Effect, FieldChange, Plan, Step};
+use resource::{Action, Effect, Estimate, FieldChange, Plan, Step};
 use serde_json::Value;
 
 /// Values longer than this, in characters, stand on lines of their own.
@@ -12,8 +12,8 @@ const SHORT: usize = 48;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// The plan as text: its steps by stack, its notes and a line that sums it up. Values are JSON, so that no text of AWS
-/// can write anything else to a terminal, and never cut.
+/// The plan as text: its steps by stack, its notes, a line that sums it up, and how long it takes. Values are JSON, so that
+/// no text of AWS can write anything else to a terminal, and never cut.
 pub fn render(plan: &Plan) -> String {
     let mut text = String::new();
     // A `String` takes all that is written to it.
@@ -50,6 +50,41 @@ pub fn summary(plan: &Plan) -> String {
     format!("Plan: {}, {} unchanged", counts.join(", "), plan.unchanged)
 }
 
+/// How long a plan takes, in two sentences: the time with the longest step in it, and what that is known from. Nothing
+/// where nobody estimated it.
+pub fn estimate(plan: &Plan) -> Option<String> {
+    let (millis, longest, unmeasured, runs) = match plan.estimate.as_ref()? {
+        Estimate::Known { millis, longest, unmeasured, runs } => (millis, longest, unmeasured, runs),
+        Estimate::Unknown { because } => {
+            return Some(format!("How long it takes is not known: {}.", safe(because)));
+        }
+    };
+    let mut text = format!("Takes about {}", about(*millis));
+    if let Some(step) = longest.iter().max_by_key(|step| step.millis) {
+        text.push_str(&format!(", {} of it {}", about(step.millis.unwrap_or_default()), step.key));
+    }
+    text.push_str(&format!(". From the times of {runs} run{}", if *runs == 1 { "" } else { "s" }));
+    if *unmeasured > 0 {
+        let were = if *unmeasured == 1 { "was" } else { "were" };
+        text.push_str(&format!("; {unmeasured} of {} steps {were} never measured", plan.steps.len()));
+    }
+    text.push('.');
+    Some(text)
+}
+
+/// A time span as people say it, no finer than it can be foretold: `340 ms`, `4.2 s`, `25 s`, `3 min 20 s`, `2 h 5 min`.
+fn about(millis: u64) -> String {
+    let (seconds, minutes) = ((millis + 500) / 1_000, (millis + 30_000) / 60_000);
+    match seconds {
+        _ if millis < 1_000 => format!("{millis} ms"),
+        0..10 => format!("{:.1} s", millis as f64 / 1_000.0),
+        10..60 => format!("{seconds} s"),
+        60..3_600 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
 fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
     let scope = &plan.scope;
     writeln!(out, "{BOLD}{}{BOLD:#} in account {}, {}", scope.environment, scope.account, scope.region)?;
@@ -64,7 +99,8 @@ fn write_plan(out: &mut String, plan: &Plan) -> fmt::Result {
         writeln!(out, "\n{BOLD}Notes{BOLD:#}")?;
         plan.notes.iter().try_for_each(|note| writeln!(out, "  {}", safe(note)))?;
     }
-    writeln!(out, "\n{BOLD}{}{BOLD:#}", summary(plan))
+    writeln!(out, "\n{BOLD}{}{BOLD:#}", summary(plan))?;
+    estimate(plan).iter().try_for_each(|estimate| writeln!(out, "{estimate}"))
 }
 
 /// The steps by stack, the stacks in the order of their first steps.

@@ -1,10 +1,11 @@
 //! An environment with its blueprint: what planning and applying begin with.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use engine::{InMemory, Mode, Survey};
-use resource::{DeploymentStore, Families, Graph, Key, Plan};
+use engine::{InMemory, Mode, Proposal, Survey};
+use resource::{Deployment, DeploymentStore, Estimate, Families, Graph, Key, Plan};
+use tokio::time::timeout;
 
 use crate::{
     capabilities::{self, Lacking, LeftOut},
@@ -13,6 +14,13 @@ use crate::{
     session::Session,
     terminal::{WARNING, paint, say},
 };
+
+/// How many of the last runs tell how long steps take. A plan's steps may have been done last many deploys ago, and most
+/// runs have few of them.
+const RUNS: usize = 50;
+
+/// How long the history may take to be read. It is there before the survey is, unless its table is throttled.
+const HISTORY: Duration = Duration::from_secs(5);
 
 /// An environment, the blueprint for it, and the families that make it so.
 pub struct Workbench {
@@ -104,13 +112,96 @@ impl Workbench {
     ///
     /// # Errors
     /// A family cannot be observed, or the plan is refused.
+    pub async fn propose(&self, mode: Mode) -> Result<Proposal> {
+        Ok(engine::propose(&self.graph, &self.families, mode).await?)
+    }
+
+    /// What [`Workbench::propose`] plans.
+    ///
+    /// # Errors
+    /// As [`Workbench::propose`].
     pub async fn plan(&self, mode: Mode) -> Result<Plan> {
-        Ok(engine::plan(&self.graph, &self.survey().await?, &self.families, mode)?)
+        Ok(self.propose(mode).await?.plan)
+    }
+
+    /// The same as [`Workbench::propose`], with how long it takes. The history is read while the environment is observed.
+    ///
+    /// # Errors
+    /// As [`Workbench::propose`]. Where the history cannot be read, the estimate says why.
+    pub async fn propose_with_estimate(&self, mode: Mode) -> Result<Proposal> {
+        let (proposal, history) =
+            futures::join!(self.propose(mode), history_for_estimate(&*self.deployments));
+        let mut proposal = proposal?;
+        let plan = &mut proposal.plan;
+        if !plan.is_converged() {
+            let estimate = history.map(|history| engine::estimate(plan, &history));
+            plan.estimate = Some(estimate.unwrap_or_else(|because| Estimate::Unknown { because }));
+        }
+        Ok(proposal)
     }
 
     /// The one resource of that key that is there.
     pub fn observed<'a>(&self, survey: &'a Survey, key: &Key) -> Option<&'a resource::Observed> {
         let kind = &self.graph.get(key)?.kind;
         survey.ours().find(|(of, owner, _)| *of == kind && *owner == key).map(|(_, _, observed)| observed)
+    }
+}
+
+/// The history, or why there is none.
+async fn history_for_estimate(store: &dyn DeploymentStore) -> Result<Vec<Deployment>, String> {
+    match timeout(HISTORY, store.history(RUNS)).await {
+        Ok(history) => history.map_err(|error| format!("the history could not be read, because {error}")),
+        Err(_) => Err(format!("the history was not there within {} s", HISTORY.as_secs())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{
+        FutureExt,
+        future::{BoxFuture, pending, ready},
+    };
+    use resource::{Class, Error, Lease, Swap};
+
+    use super::*;
+
+    /// A store that answers the question for its history so, or never.
+    struct Answering(Option<Class>);
+
+    impl DeploymentStore for Answering {
+        fn lease(&self) -> BoxFuture<'_, resource::Result<Option<Lease>>> {
+            unreachable!("a plan has no lease")
+        }
+        fn swap_lease<'a>(
+            &'a self,
+            _: Option<&'a Lease>,
+            _: Option<&'a Lease>,
+        ) -> BoxFuture<'a, resource::Result<Swap>> {
+            unreachable!("a plan has no lease")
+        }
+        fn record<'a>(&'a self, _: &'a Deployment) -> BoxFuture<'a, resource::Result<()>> {
+            unreachable!("a plan changes nothing")
+        }
+        fn history(&self, _: usize) -> BoxFuture<'_, resource::Result<Vec<Deployment>>> {
+            match self.0 {
+                Some(class) => {
+                    ready(Err(Error::new("dynamodb:Query", "headwater-dev-deployments", class, "no"))).boxed()
+                }
+                None => pending().boxed(),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_history_that_cannot_be_read_keeps_no_plan_from_being_made() {
+        let mut told = Vec::new();
+        for store in [Answering(Some(Class::Denied)), Answering(Some(Class::RetryLater)), Answering(None)] {
+            told.push(history_for_estimate(&store).await.unwrap_err());
+        }
+        insta::assert_snapshot!(told.join("\n"), @r"
+        the history could not be read, because dynamodb:Query was denied (headwater-dev-deployments)
+        the history could not be read, because dynamodb:Query was put off for now (headwater-dev-deployments)
+        the history was not there within 5 s
+        ");
     }
 }

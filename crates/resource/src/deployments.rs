@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Key, Result};
+use crate::{Action, Key, Kind, Result};
 
 /// The right to change an environment, held by one process for a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,10 @@ pub struct Deployment {
     pub ended_at_millis: Option<u64>,
     /// How it ended.
     pub outcome: Outcome,
+    /// How long it observed the environment, under the lease and before its first step, in milliseconds. Runs of earlier
+    /// versions do not have it.
+    #[serde(default)]
+    pub survey_millis: Option<u64>,
     /// Its steps so far, in the order in which they ended.
     pub steps: Vec<StepRecord>,
 }
@@ -73,6 +77,9 @@ pub struct Deployment {
 pub struct StepRecord {
     /// The resource.
     pub key: Key,
+    /// Its kind. Steps of earlier versions do not have it.
+    #[serde(default)]
+    pub kind: Option<Kind>,
     /// What was done to it.
     pub action: Action,
     /// How long that took.
@@ -111,4 +118,22 @@ pub trait DeploymentStore: Send + Sync {
 
     /// The last runs, the newest first.
     fn history(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Deployment>>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_of_an_earlier_version_reads_without_what_that_did_not_record() {
+        let run: Deployment = serde_json::from_value(json!({
+            "id": "5b07", "holder": "ada@analytical", "command": "deploy", "blueprint": "ab12",
+            "startedAtMillis": 1, "endedAtMillis": 2, "outcome": "succeeded",
+            "steps": [{"key": "ingest/queue", "action": "create", "millis": 12, "error": null}],
+        }))
+        .unwrap();
+        assert_eq!((run.survey_millis, &run.steps[0].kind, run.steps[0].millis), (None, &None, 12));
+    }
 }

@@ -26,7 +26,7 @@ pub use grant::Grantee;
 pub use graph::{Graph, GraphError, Node};
 pub use iam::{Condition, IamAction, Need, Within};
 pub use key::{Key, KeyError, Kind};
-pub use plan::{Action, PLAN_VERSION, Plan, Step};
+pub use plan::{Action, Estimate, PLAN_VERSION, Plan, Step, StepTime};
 pub use policy::{Conditions, PolicyDocument, Statement};
 pub use reference::{Reference, references, resolve};
 pub use scope::Scope;

@@ -27,6 +27,44 @@ pub struct Plan {
     pub unchanged: usize,
     /// What the reader should know besides, a sentence each: what is retained, what is no longer in the blueprint.
     pub notes: Vec<String>,
+    /// How long it takes. It is said to people and binds nobody; whoever makes a plan leaves it out, and whoever shows it
+    /// puts it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
+}
+
+/// How long a plan takes, by how long its steps took before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Estimate {
+    /// It was measured, at least in part.
+    Known {
+        /// How long, in milliseconds: the steps of `longest`, and the survey before them.
+        millis: u64,
+        /// The longest chain of steps of which each waits for the one before.
+        longest: Vec<StepTime>,
+        /// How many steps of the plan count as none, because no step of that kind and action was ever measured.
+        unmeasured: usize,
+        /// How many runs the times are from.
+        runs: usize,
+    },
+    /// Nothing of it was measured.
+    Unknown {
+        /// Why, to be read after a colon: `nothing was deployed to dev yet`.
+        because: String,
+    },
+}
+
+/// A step and its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StepTime {
+    /// The resource's key.
+    pub key: Key,
+    /// What happens to it.
+    pub action: Action,
+    /// How long that takes, in milliseconds; none where it was never measured.
+    pub millis: Option<u64>,
 }
 
 /// One change of one resource.

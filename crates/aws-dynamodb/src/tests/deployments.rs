@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_env::scripted::{Reply, Request, Script};
-use resource::{Action, Class, Deployment, DeploymentStore, Lease, Outcome, StepRecord, Swap};
+use resource::{Action, Class, Deployment, DeploymentStore, Kind, Lease, Outcome, StepRecord, Swap};
 use serde_json::{Value, json};
 
 use super::{cloud::not_there, scope};
@@ -97,8 +97,10 @@ fn deployment(id: &str, started_at_millis: u64) -> Deployment {
         started_at_millis,
         ended_at_millis: None,
         outcome: Outcome::Running,
+        survey_millis: Some(900),
         steps: vec![StepRecord {
             key: "ingest/queue".parse().unwrap(),
+            kind: Some(Kind::new("AWS::SQS::Queue")),
             action: Action::Create,
             millis: 12,
             error: Some("sqs:CreateQueue was denied".to_owned()),

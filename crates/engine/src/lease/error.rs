@@ -9,6 +9,11 @@ pub enum LeaseError {
     /// Another run has it.
     #[error("another run is changing this environment: {}", described(.0))]
     Held(Box<Lease>),
+    /// There is no table for it.
+    #[error(
+        "the environment's `deployments` table, which holds the lease, is gone or not usable; plan again"
+    )]
+    NoTable,
     /// Its store did not answer.
     #[error("the environment's lease could not be taken")]
     Unavailable(#[source] resource::Error),

@@ -70,6 +70,8 @@ pub(crate) struct World {
     pub(crate) history: BTreeMap<String, Deployment>,
     pub(crate) calls: Vec<Call>,
     pub(crate) made: u32,
+    /// Whether the store of lease and history does not answer.
+    pub(crate) out_of_reach: bool,
     fault: Option<(usize, Fault)>,
 }
 

@@ -10,7 +10,8 @@ use std::{
 };
 
 use engine::{
-    Caller, Clock, Mode, Report, Reporter, Run, RunError, Settings, Skipped, StepError, deploy, propose,
+    Approved, Caller, Clock, Mode, Proposal, Report, Reporter, Run, RunError, Settings, Skipped, StepError,
+    deploy, propose,
 };
 use resource::{Families, Graph, Lease, Outcome, Plan, Step};
 use tokio::time::{Instant, sleep};
@@ -119,6 +120,10 @@ impl Lab {
     }
 
     pub(crate) async fn plan(&self, graph: &Graph, mode: Mode) -> Plan {
+        self.propose(graph, mode).await.plan
+    }
+
+    pub(crate) async fn propose(&self, graph: &Graph, mode: Mode) -> Proposal {
         propose(graph, &self.families, mode).await.unwrap()
     }
 
@@ -126,8 +131,8 @@ impl Lab {
     pub(crate) async fn run(&self, graph: &Graph, mode: Mode) -> Ended {
         let process = self.next_process();
         let work = async {
-            let approved = propose(graph, &self.families, mode).await?;
-            self.apply_as(process, graph, mode, &approved, true).await
+            let proposal = propose(graph, &self.families, mode).await?;
+            self.apply_as(process, graph, Approved::Proposed(proposal), true).await
         };
         tokio::select! {
             biased;
@@ -140,18 +145,22 @@ impl Lab {
     /// A run in a process of a host that nobody knows to be dead.
     pub(crate) async fn run_elsewhere(&self, graph: &Graph, mode: Mode) -> Result<Report, RunError> {
         let process = self.next_process();
-        let approved = propose(graph, &self.families, mode).await?;
-        self.apply_as(process, graph, mode, &approved, false).await
+        let proposal = propose(graph, &self.families, mode).await?;
+        self.apply_as(process, graph, Approved::Proposed(proposal), false).await
     }
 
-    /// Deploys what was approved.
-    pub(crate) async fn apply(&self, graph: &Graph, mode: Mode, approved: &Plan) -> Result<Report, RunError> {
-        self.apply_as(self.next_process(), graph, mode, approved, true).await
+    /// Carries out what was approved.
+    pub(crate) async fn apply(&self, graph: &Graph, approved: Approved) -> Result<Report, RunError> {
+        self.apply_as(self.next_process(), graph, approved, true).await
     }
 
-    /// Deploys what was approved, as [`Lab::run_elsewhere`].
-    pub(crate) async fn apply_elsewhere(&self, graph: &Graph, approved: &Plan) -> Result<Report, RunError> {
-        self.apply_as(self.next_process(), graph, Mode::Deploy, approved, false).await
+    /// Carries out what was approved, as [`Lab::run_elsewhere`].
+    pub(crate) async fn apply_elsewhere(
+        &self,
+        graph: &Graph,
+        approved: Approved,
+    ) -> Result<Report, RunError> {
+        self.apply_as(self.next_process(), graph, approved, false).await
     }
 
     fn next_process(&self) -> u32 {
@@ -162,8 +171,7 @@ impl Lab {
         &self,
         process: u32,
         graph: &Graph,
-        mode: Mode,
-        approved: &Plan,
+        approved: Approved,
         one_host: bool,
     ) -> Result<Report, RunError> {
         let store = Store(self.cloud.clone());
@@ -184,7 +192,7 @@ impl Lab {
             is_dead: &is_dead,
             settings: self.settings.clone(),
         };
-        deploy(&run, mode, approved).await
+        deploy(&run, approved).await
     }
 
     /// Runs with a fault at one call; tells whether the fault was met.

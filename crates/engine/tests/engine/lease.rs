@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use engine::{LeaseError, Loss, Mode, RunError};
+use engine::{Approved, LeaseError, Loss, Mode, RunError};
 use resource::{Lease, Outcome};
 use serde_json::json;
 use tokio::time::sleep;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use crate::{
     blueprint::{graph, graph_with},
     cloud::Fault,
-    families::{Model, Queue},
+    families::{DEPLOYMENTS, Model, Queue},
     lab::Lab,
 };
 
@@ -56,13 +56,13 @@ async fn what_another_run_has_half_done_is_no_news_beyond_the_plan() {
     let approved = lab.plan(&graph, Mode::Deploy).await;
     let half_done = ("days".to_owned(), json!(1));
     lab.cloud.world().get(&Queue::KIND, "headwater-dev-failures").unwrap().fields.extend([half_done]);
-    let unheld = lab.apply_elsewhere(&graph, &approved).await;
+    let unheld = lab.apply_elsewhere(&graph, Approved::Saved(approved.clone())).await;
     assert!(matches!(unheld, Err(RunError::Beyond(_))), "{unheld:?}");
 
     lab.cloud.world().lease = Some(foreign(&lab, 60));
-    let held = lab.apply_elsewhere(&graph, &approved).await;
+    let held = lab.apply_elsewhere(&graph, Approved::Saved(approved.clone())).await;
     assert!(matches!(held, Err(RunError::Lease(LeaseError::Held(_)))), "{held:?}");
-    let elsewhere = lab.apply_elsewhere(&graph, &other).await;
+    let elsewhere = lab.apply_elsewhere(&graph, Approved::Saved(other)).await;
     assert!(
         matches!(elsewhere, Err(RunError::Beyond(_))),
         "a plan for something else stays one: {elsewhere:?}"
@@ -118,13 +118,14 @@ async fn a_lease_is_renewed_for_as_long_as_a_step_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_suspended_owner_whose_lease_was_taken_begins_no_further_step() {
+async fn a_suspended_owner_whose_lease_was_taken_makes_no_further_call_and_begins_no_further_step() {
     let (lab, wanted) = slow_first_step(40).await;
     let suspended = async {
         sleep(Duration::from_secs(30)).await;
         // The machine sleeps: the wall clock goes on, the monotonic one does not, and another run takes over.
         lab.ahead.fetch_add(600_000, Ordering::SeqCst);
         lab.cloud.world().lease = Some(foreign(&lab, 60));
+        lab.cloud.world().calls.clear();
     };
     let (report, ()) = tokio::join!(lab.run_elsewhere(&wanted, Mode::Deploy), suspended);
     let report = report.unwrap();
@@ -132,6 +133,9 @@ async fn a_suspended_owner_whose_lease_was_taken_begins_no_further_step() {
     assert!(matches!(report.lost, Some(Loss::Taken(_) | Loss::Expired)), "{:?}", report.lost);
     assert_eq!(lab.log.entries("started").len(), 1);
     assert_eq!(lab.cloud.world().lease.as_ref().unwrap().owner, "another run");
+    let after = lab.cloud.world().calls.clone();
+    let of_steps: Vec<_> = after.iter().filter(|call| call.of != DEPLOYMENTS).collect();
+    assert!(of_steps.is_empty(), "{of_steps:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -146,7 +150,7 @@ async fn an_owner_that_was_suspended_for_longer_than_its_lease_begins_no_further
     let (report, ()) = tokio::join!(lab.run_elsewhere(&wanted, Mode::Deploy), suspended);
     assert_eq!(report.unwrap().lost, Some(Loss::Expired));
     let told = |what| lab.log.entries(what).len();
-    assert_eq!((told("started"), told("finished")), (1, 1));
+    assert_eq!((told("started"), told("finished"), told("failed")), (1, 0, 1));
     assert_eq!(lab.cloud.world().lease, None);
 }
 
@@ -172,15 +176,7 @@ async fn an_owner_that_cannot_renew_ends_by_its_own_deadline() {
     let (lab, wanted) = slow_first_step(40).await;
     let cut_off = async {
         sleep(Duration::from_secs(30)).await;
-        // The store is out of reach.
-        lab.cloud
-            .world()
-            .things
-            .values_mut()
-            .flatten()
-            .find(|thing| thing.id.ends_with("deployments"))
-            .unwrap()
-            .busy = 9;
+        lab.cloud.world().out_of_reach = true;
     };
     let begun = tokio::time::Instant::now();
     let (report, ()) = tokio::join!(lab.run_elsewhere(&wanted, Mode::Deploy), cut_off);

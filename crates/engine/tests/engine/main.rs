@@ -3,9 +3,11 @@
 
 mod blueprint;
 mod cloud;
+mod estimates;
 mod families;
 mod lab;
 mod lease;
+mod meanwhile;
 mod plans;
 mod properties;
 mod runs;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use engine::{Mode, RunError, StepResult};
+use engine::{Approved, Concurrency, Mode, RunError, StepResult};
 use resource::Outcome;
 use serde_json::json;
 
 use crate::{
     blueprint::{graph, graph_with},
-    cloud::{Fault, Thing},
+    cloud::{Call, Fault, Thing},
     families::{DEPLOYMENTS, Model, Queue, Table},
     lab::Lab,
 };
@@ -40,10 +40,10 @@ async fn a_step_starts_the_moment_its_last_dependency_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_steps_run_at_once_than_are_allowed() {
-    let most_at_once = async |concurrency| {
+async fn no_more_steps_of_a_service_run_at_once_than_are_allowed() {
+    let most_at_once = async |others, named| {
         let mut lab = Lab::deployed(&graph()).await;
-        lab.settings.concurrency = concurrency;
+        lab.settings.concurrency = Concurrency { others, named };
         let changed = ["failures", "queue", "role", "function", "mapping"];
         {
             let mut world = lab.cloud.world();
@@ -66,7 +66,30 @@ async fn no_more_steps_run_at_once_than_are_allowed() {
         });
         counts.max().unwrap()
     };
-    assert_eq!((most_at_once(1).await, most_at_once(3).await), (1, 3));
+    // All kinds of this cloud are one service's.
+    assert_eq!((most_at_once(1, &[]).await, most_at_once(3, &[("Other", 1)]).await), (1, 3));
+    assert_eq!((most_at_once(1, &[("Test", 4)]).await, most_at_once(99, &[("Test", 0)]).await), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_not_all_may_run_at_once_what_begins_the_longest_chain_goes_first() {
+    let mut lab = Lab::new();
+    lab.settings.concurrency = Concurrency { others: 1, named: &[] };
+    let mut nodes = crate::blueprint::nodes();
+    nodes.push(crate::blueprint::node::<Queue>("alone/letters", json!({"days": 1}), &[]));
+    lab.run(&crate::blueprint::graph_of(nodes), Mode::Deploy).await.unwrap().unwrap();
+    let started: Vec<_> = lab.log.entries("started").into_iter().map(|entry| entry.key).collect();
+    insta::assert_snapshot!(started.join("\n"), @r"
+    deployments/table
+    ingest/failures
+    stateful/network
+    ingest/queue
+    stateful/journal
+    ingest/role
+    ingest/function
+    alone/letters
+    ingest/mapping
+    ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +146,7 @@ async fn a_run_that_is_told_to_stop_while_it_observes_changes_nothing() {
     let wanted = graph_with("ingest/queue", "days", json!(5));
     let approved = lab.plan(&wanted, Mode::Deploy).await;
     lab.cloud.arm(0, Fault::Stop);
-    let stopped = lab.apply(&wanted, Mode::Deploy, &approved).await;
+    let stopped = lab.apply(&wanted, Approved::Saved(approved)).await;
     assert!(matches!(stopped, Err(RunError::Interrupted)), "{stopped:?}");
     assert_eq!(lab.cloud.mutations(), []);
 }
@@ -167,6 +190,33 @@ async fn steps_that_end_within_a_second_cost_one_write_of_the_history() {
     assert!(paced.windows(2).all(|pair| pair[1] - pair[0] >= lab.settings.history), "{writes:?}");
 }
 
+/// How often the environment was observed since the calls were cleared.
+fn surveys(lab: &Lab) -> usize {
+    let queues = |call: &&Call| call.operation == "List" && call.of == Queue::KIND.as_str();
+    lab.cloud.world().calls.iter().filter(queues).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_is_observed_once_to_plan_and_once_under_the_lease() {
+    let lab = Lab::new();
+    lab.run(&graph(), Mode::Deploy).await.unwrap().unwrap();
+    assert_eq!(surveys(&lab), 2);
+
+    lab.cloud.world().calls.clear();
+    lab.run(&graph(), Mode::Destroy { include_stateful: true }).await.unwrap().unwrap();
+    assert_eq!(surveys(&lab), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn for_a_saved_plan_the_environment_is_observed_before_the_lease_as_well() {
+    let lab = Lab::deployed(&graph()).await;
+    let wanted = graph_with("ingest/queue", "days", json!(5));
+    let saved = lab.plan(&wanted, Mode::Deploy).await;
+    lab.cloud.world().calls.clear();
+    lab.apply(&wanted, Approved::Saved(saved)).await.unwrap();
+    assert_eq!(surveys(&lab), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_done_beyond_what_was_approved() {
     let lab = Lab::deployed(&graph()).await;
@@ -179,7 +229,7 @@ async fn nothing_is_done_beyond_what_was_approved() {
         .fields
         .insert("days".into(), json!(1));
     lab.cloud.world().calls.clear();
-    let refused = lab.apply(&wanted, Mode::Deploy, &approved).await.unwrap_err();
+    let refused = lab.apply(&wanted, Approved::Saved(approved)).await.unwrap_err();
     insta::assert_snapshot!(refused);
     assert_eq!(lab.cloud.mutations(), []);
 }
@@ -196,7 +246,7 @@ async fn what_is_done_already_is_not_missed_from_what_was_approved() {
         .fields
         .insert("days".into(), json!(5));
     lab.cloud.world().calls.clear();
-    let report = lab.apply(&wanted, Mode::Deploy, &approved).await.unwrap();
+    let report = lab.apply(&wanted, Approved::Saved(approved)).await.unwrap();
     assert!(report.steps.is_empty() && lab.cloud.mutations().is_empty());
 }
 

@@ -10,15 +10,26 @@ use crate::{
 
 pub(crate) struct Store(pub(crate) Cloud);
 
-/// There is nothing to read or write where the table is not there or not yet usable.
+/// There is nothing to write to where the table is not there or not yet usable.
 fn table(world: &World) -> std::result::Result<(), Refused> {
+    if world.out_of_reach {
+        return Err((Class::RetryLater, "no answer".to_owned()));
+    }
     let usable = world.all().any(|(_, thing)| thing.name.as_deref() == Some(DEPLOYMENTS) && thing.busy == 0);
     if usable { Ok(()) } else { Err((Class::NotFound, "no such table".to_owned())) }
 }
 
+/// Where there is no table, nothing is there to be read.
+fn rows<T>(world: &World, rows: T) -> std::result::Result<Option<T>, Refused> {
+    match table(world) {
+        Err((Class::NotFound, _)) => Ok(None),
+        found => found.map(|()| Some(rows)),
+    }
+}
+
 impl DeploymentStore for Store {
     fn lease(&self) -> BoxFuture<'_, Result<Option<Lease>>> {
-        let read = |world: &mut World| table(world).map(|()| world.lease.clone());
+        let read = |world: &mut World| rows(world, world.lease.clone()).map(Option::flatten);
         self.0.call("GetLease", DEPLOYMENTS, false, read).boxed()
     }
 
@@ -50,8 +61,8 @@ impl DeploymentStore for Store {
 
     fn history(&self, limit: usize) -> BoxFuture<'_, Result<Vec<Deployment>>> {
         let read = move |world: &mut World| {
-            table(world)?;
-            let mut runs: Vec<_> = world.history.values().cloned().collect();
+            let mut runs: Vec<_> =
+                rows(world, world.history.values().cloned())?.into_iter().flatten().collect();
             runs.sort_by_key(|run| std::cmp::Reverse(run.started_at_millis));
             runs.truncate(limit);
             Ok(runs)

@@ -194,8 +194,8 @@ async fn every_field_that_is_changed_from_outside_shows_and_is_set_back() {
             thing(json!("from outside"));
             let refused = node.retained && field == "fixed";
             match engine::propose(&graph(), &lab.families, Mode::Deploy).await {
-                Ok(plan) => {
-                    assert_eq!(plan.steps[0].changes[0].field, *field);
+                Ok(proposal) => {
+                    assert_eq!(proposal.plan.steps[0].changes[0].field, *field);
                     lab.run(&graph(), Mode::Deploy).await.unwrap().unwrap();
                     assert!(lab.plan(&graph(), Mode::Deploy).await.is_converged());
                 }

@@ -113,6 +113,7 @@ fn page(title: &str, plan: &Plan) -> String {
         paragraph(&mut page, &format!("Nothing to do: {all} as they should be."));
     } else {
         paragraph(&mut page, &format!("**{}**", text::summary(plan)));
+        text::estimate(plan).iter().for_each(|estimate| paragraph(&mut page, &escape(estimate)));
         let rows = plan.steps.iter().map(|step| {
             let fields: Vec<_> = step.changes.iter().map(|change| change.field.as_str()).collect();
             // All that is set of a new one is in the details.

@@ -1,7 +1,7 @@
 use std::{fs, path::PathBuf};
 
 use engine::{Skipped, StepError, StepReport, StepResult};
-use resource::{Action, Class, Effect, FieldChange, Kind, PLAN_VERSION, Scope, Step};
+use resource::{Action, Class, Effect, Estimate, FieldChange, Kind, PLAN_VERSION, Scope, Step, StepTime};
 use serde_json::{Value, json};
 
 use super::*;
@@ -36,6 +36,7 @@ fn plan_of(steps: Vec<Step>) -> Plan {
         steps,
         unchanged: 74,
         notes: vec!["`stateful/old` is kept: it is stateful.".to_owned()],
+        estimate: None,
     }
 }
 
@@ -129,7 +130,10 @@ fn no_value_can_end_an_output() {
 fn a_plan_is_a_page_and_two_outputs() {
     let directory = tempfile::tempdir().unwrap();
     let actions = here(directory.path());
-    actions.planned(&plan_of(some_steps())).unwrap();
+    let slowest =
+        StepTime { key: "eventstore/task".parse().unwrap(), action: Action::Replace, millis: Some(180_000) };
+    let estimate = Estimate::Known { millis: 250_000, longest: vec![slowest], unmeasured: 1, runs: 5 };
+    actions.planned(&Plan { estimate: Some(estimate), ..plan_of(some_steps()) }).unwrap();
     insta::assert_snapshot!(fs::read_to_string(directory.path().join("summary")).unwrap());
     let named: Vec<_> =
         outputs(directory.path()).into_iter().map(|(name, value)| format!("{name}={value}")).collect();

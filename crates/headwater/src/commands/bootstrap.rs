@@ -9,8 +9,7 @@ use blueprint::bootstrap::{
     self, BootstrapRoles, Documents, Repository,
     policies::{self, Purpose},
 };
-use engine::{InMemory, Mode};
-use resource::Plan;
+use engine::{Approved, InMemory, Mode, Proposal};
 use serde_json::json;
 
 use crate::{
@@ -27,24 +26,25 @@ use crate::{
 /// # Errors
 /// The repository's ids are not to be had, the plan is refused, or it was not agreed to. Steps that failed are printed.
 pub async fn run(args: &cli::Bootstrap, run: &Run) -> Result<Exit> {
-    let (bench, repository, plan) = run.until_stopped(planned(args, run)).await?;
+    let (bench, repository, proposal) = run.until_stopped(proposed(args, run)).await?;
     let roles = bootstrap::roles(&bench.session.environment.scope());
+    let plan = &proposal.plan;
     if plan.is_converged() {
         if run.json {
             let told = json!({"outcome": "succeeded", "steps": [], "roles": named(&roles)});
             writeln!(terminal::out(), "{told}")?;
         } else {
-            deploy::converged(run, &plan)?;
+            deploy::converged(run, plan)?;
             next(args, &repository, &bench, &roles)?;
         }
         return Ok(Exit::Done);
     }
-    deploy::show(run, &plan)?;
+    deploy::show(run, plan)?;
     if !args.yes && !run.confirm(if args.destroy { "Delete them?" } else { "Apply it?" }).await? {
         return Ok(Exit::Done);
     }
     let begun = Instant::now();
-    let report = deploy::execute(&bench, run, mode(args), &plan).await?;
+    let report = deploy::execute(&bench, run, Approved::Proposed(proposal)).await?;
     let exit = deploy::exit(&report);
     if run.json {
         let mut told = deploy::as_json(&report);
@@ -63,12 +63,12 @@ fn mode(args: &cli::Bootstrap) -> Mode {
     if args.destroy { Mode::Destroy { include_stateful: false } } else { Mode::Deploy }
 }
 
-async fn planned(args: &cli::Bootstrap, run: &Run) -> Result<(Workbench, Repository, Plan)> {
+async fn proposed(args: &cli::Bootstrap, run: &Run) -> Result<(Workbench, Repository, Proposal)> {
     let session = Session::open(&run.target).await?;
     let repository = repository::find(args).await?;
     let bench = workbench(session, &repository)?;
-    let plan = bench.plan(mode(args)).await?;
-    Ok((bench, repository, plan))
+    let proposal = bench.propose(mode(args)).await?;
+    Ok((bench, repository, proposal))
 }
 
 /// The bootstrap of an environment as something to plan and apply, in the bootstrap's own scope.

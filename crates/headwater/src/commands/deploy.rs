@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use backon::{ConstantBuilder, Retryable};
-use engine::{Mode, Report, Reporter, Settings, StepResult};
+use engine::{Approved, Concurrency, Mode, Proposal, Report, Reporter, Settings, StepResult};
 use journal::ReadOptions;
 use resource::{Action, Outcome, Plan};
 use serde_json::json;
@@ -24,6 +24,17 @@ use crate::{
     workbench::Workbench,
 };
 
+/// How many steps of a service run at once.
+///
+/// Eight, but for CloudWatch: the blueprint has at most two dozen resources of a service. Most are EC2's, which takes dozens of
+/// calls of one action at once. CloudWatch puts and deletes three alarms a second. More at once would be throttled, and their
+/// pauses take longer than waiting for a turn does; of eighteen at once, one in a hundred would be throttled five times, and
+/// is then left to its family's patience.
+///
+/// Sources: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
+const CONCURRENCY: Concurrency = Concurrency { others: 8, named: &[("AWS::CloudWatch", 3)] };
+
 /// Runs `deploy`.
 ///
 /// # Errors
@@ -34,15 +45,15 @@ pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
         let plan = read(file)?;
         let bench = run.until_stopped(Workbench::open(&run.target)).await?;
         show(run, &plan)?;
-        return apply(&bench, run, Mode::Deploy, &plan).await;
+        return apply(&bench, run, Approved::Saved(plan)).await;
     }
-    let (bench, plan) = run.until_stopped(planned(Workbench::open(&run.target), Mode::Deploy)).await?;
-    if plan.is_converged() {
-        return converged(run, &plan);
+    let (bench, proposal) = run.until_stopped(proposed(Workbench::open(&run.target), Mode::Deploy)).await?;
+    if proposal.plan.is_converged() {
+        return converged(run, &proposal.plan);
     }
-    show(run, &plan)?;
+    show(run, &proposal.plan)?;
     if args.yes || run.confirm("Apply it?").await? {
-        apply(&bench, run, Mode::Deploy, &plan).await
+        apply(&bench, run, Approved::Proposed(proposal)).await
     } else {
         Ok(Exit::Done)
     }
@@ -54,22 +65,26 @@ pub async fn run(args: &cli::Deploy, run: &Run) -> Result<Exit> {
 /// As [`run`]; and for the stateful resources, the environment's name was not given.
 pub async fn destroy(args: &cli::Destroy, run: &Run) -> Result<Exit> {
     let mode = Mode::Destroy { include_stateful: args.include_stateful };
-    let (bench, plan) = run.until_stopped(planned(Workbench::open_unpackaged(&run.target), mode)).await?;
-    if plan.is_converged() {
-        return converged(run, &plan);
+    let (bench, proposal) =
+        run.until_stopped(proposed(Workbench::open_unpackaged(&run.target), mode)).await?;
+    if proposal.plan.is_converged() {
+        return converged(run, &proposal.plan);
     }
-    show(run, &plan)?;
+    show(run, &proposal.plan)?;
     let agreed = match args.include_stateful {
         true => agrees_by_name(args, run).await?,
         false => args.yes || run.confirm("Delete them?").await?,
     };
-    if agreed { apply(&bench, run, mode, &plan).await } else { Ok(Exit::Done) }
+    if agreed { apply(&bench, run, Approved::Proposed(proposal)).await } else { Ok(Exit::Done) }
 }
 
-async fn planned(bench: impl Future<Output = Result<Workbench>>, mode: Mode) -> Result<(Workbench, Plan)> {
+async fn proposed(
+    bench: impl Future<Output = Result<Workbench>>,
+    mode: Mode,
+) -> Result<(Workbench, Proposal)> {
     let bench = bench.await?;
-    let plan = bench.plan(mode).await?;
-    Ok((bench, plan))
+    let proposal = bench.propose_with_estimate(mode).await?;
+    Ok((bench, proposal))
 }
 
 async fn agrees_by_name(args: &cli::Destroy, run: &Run) -> Result<bool> {
@@ -129,9 +144,9 @@ pub(super) fn converged(run: &Run, plan: &Plan) -> Result<Exit> {
 ///
 /// # Errors
 /// No step was begun: there is more to do than was approved, or the lease was not had.
-pub async fn apply(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) -> Result<Exit> {
+pub async fn apply(bench: &Workbench, run: &Run, approved: Approved) -> Result<Exit> {
     let begun = Instant::now();
-    let report = execute(bench, run, mode, approved).await?;
+    let report = execute(bench, run, approved).await?;
     let mut out = terminal::out();
     if run.json {
         writeln!(out, "{}", as_json(&report))?;
@@ -193,11 +208,11 @@ async fn catch_up(bench: &Workbench, run: &Run) -> Result<Exit> {
 ///
 /// # Errors
 /// As [`apply`].
-pub async fn execute(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) -> Result<Report> {
-    let progress = Progress::new(approved.steps.iter().map(|step| &step.key));
+pub async fn execute(bench: &Workbench, run: &Run, approved: Approved) -> Result<Report> {
+    let progress = Progress::new(approved.plan().steps.iter().map(|step| &step.key));
     let fold = Fold::here("Steps");
     fold.iter().for_each(|fold| say(&fold.begin));
-    let report = execute_with(bench, run, mode, approved, Arc::new(progress)).await;
+    let report = execute_with(bench, run, approved, Arc::new(progress)).await;
     fold.iter().for_each(|fold| say(&fold.end));
     report
 }
@@ -209,8 +224,7 @@ pub async fn execute(bench: &Workbench, run: &Run, mode: Mode, approved: &Plan) 
 pub async fn execute_with(
     bench: &Workbench,
     run: &Run,
-    mode: Mode,
-    approved: &Plan,
+    approved: Approved,
     reporter: Arc<dyn Reporter>,
 ) -> Result<Report> {
     let engine_run = engine::Run {
@@ -221,9 +235,13 @@ pub async fn execute_with(
         stop: run.stop.clone(),
         caller: caller::this(),
         is_dead: &caller::is_dead,
-        settings: Settings { lease: bench.session.environment.lease, ..Settings::default() },
+        settings: Settings {
+            lease: bench.session.environment.lease,
+            concurrency: CONCURRENCY,
+            ..Settings::default()
+        },
     };
-    Ok(engine::deploy(&engine_run, mode, approved).await?)
+    Ok(engine::deploy(&engine_run, approved).await?)
 }
 
 /// Prints what became of a run that began then.

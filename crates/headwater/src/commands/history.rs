@@ -3,11 +3,12 @@
 use std::{io::Write, time::Duration};
 
 use anyhow::Result;
-use resource::{Deployment, Outcome};
+use engine::Clock;
+use resource::{Deployment, Lease, Outcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    cli,
+    caller, cli,
     commands::{Exit, Run},
     terminal::{self, BAD, FAINT, GOOD, WARNING, columns, counted, duration, paint},
     workbench::Workbench,
@@ -30,8 +31,7 @@ pub async fn run(args: &cli::History, run: &Run) -> Result<Exit> {
     if runs.is_empty() {
         writeln!(out, "Nothing was ever deployed to {}.", run.target.env)?;
     }
-    let holder = lease.map(|lease| lease.owner);
-    let rows: Vec<_> = runs.iter().map(|run| row(run, holder.as_deref())).collect();
+    let rows: Vec<_> = runs.iter().map(|run| row(run, holder(lease.as_ref()))).collect();
     write!(out, "{}", columns(&rows))?;
     for failed in runs.iter().flat_map(|run| &run.steps).filter(|step| step.error.is_some()) {
         writeln!(
@@ -44,13 +44,21 @@ pub async fn run(args: &cli::History, run: &Run) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// A run as a row: when, what, how it ended, how long, how much, who, from which commit.
-pub fn row(run: &Deployment, lease_owner: Option<&str>) -> Vec<String> {
+/// The run that holds the lease. None where the row is what a run left that has died: its process is gone, or its time is over.
+pub fn holder(lease: Option<&Lease>) -> Option<&str> {
+    let now = Clock::default().now_millis();
+    let lives = |lease: &&Lease| !caller::is_dead(lease) && now <= lease.expires_at_millis;
+    lease.filter(lives).map(|lease| lease.owner.as_str())
+}
+
+/// A run as a row: when, what, how it ended, how long, how much, who, from which commit. `holder` is the run that holds the
+/// lease.
+pub fn row(run: &Deployment, holder: Option<&str>) -> Vec<String> {
     let outcome = match run.outcome {
         Outcome::Succeeded => paint(GOOD, "done"),
         Outcome::Failed => paint(BAD, "failed"),
         Outcome::Interrupted => paint(WARNING, "interrupted"),
-        Outcome::Running if lease_owner == Some(&run.id) => paint(WARNING, "running"),
+        Outcome::Running if holder == Some(&run.id) => paint(WARNING, "running"),
         Outcome::Running => paint(BAD, "died"),
     };
     let took =
@@ -74,4 +82,32 @@ pub fn at(millis: u64) -> String {
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())
         .unwrap_or_else(|| "?".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_has_died_when_its_process_is_gone_or_its_lease_is_over() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let (caller, now) = (caller::this(), Clock::default().now_millis());
+        let lease = |process: u32, expires_at_millis: u64| Lease {
+            owner: "run".into(),
+            holder: caller.holder.clone(),
+            host: caller.host.clone(),
+            process,
+            command: "deploy".into(),
+            commit: None,
+            taken_at_millis: now,
+            expires_at_millis,
+            heartbeat: 0,
+        };
+        let (later, here) = (now + 900_000, std::process::id());
+        assert_eq!(holder(Some(&lease(here, later))), Some("run"));
+        assert_eq!(holder(Some(&lease(dead, later))), None);
+        assert_eq!(holder(Some(&lease(here, now - 1))), None);
+    }
 }

@@ -23,7 +23,7 @@ pub async fn run(args: &cli::Plan, run: &Run) -> Result<Exit> {
         true => Mode::Destroy { include_stateful: args.include_stateful },
         false => Mode::Deploy,
     };
-    let plan = Workbench::open(&run.target).await?.plan(mode).await?;
+    let plan = Workbench::open(&run.target).await?.propose_with_estimate(mode).await?.plan;
     let mut out = terminal::out();
     if run.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;

@@ -107,7 +107,7 @@ fn print(out: &mut impl Write, bench: &Workbench, status: &Status) -> Result<()>
     writeln!(out, "{}", columns(&rows))?;
     let rows: Vec<_> = status.queues.iter().map(|(title, depth)| fill(title, depth.as_ref())).collect();
     writeln!(out, "{}", columns(&rows))?;
-    if let Some(lease) = &status.lease {
+    if let Some(lease) = status.lease.as_ref().filter(|lease| history::holder(Some(lease)).is_some()) {
         let since = history::at(lease.taken_at_millis);
         let until = history::at(lease.expires_at_millis);
         let line = format!("{} by {} since {since}, lease until {until}", lease.command, lease.holder);
@@ -115,7 +115,7 @@ fn print(out: &mut impl Write, bench: &Workbench, status: &Status) -> Result<()>
     }
     match &status.last {
         Some(last) => {
-            let row = history::row(last, status.lease.as_ref().map(|lease| lease.owner.as_str()));
+            let row = history::row(last, history::holder(status.lease.as_ref()));
             writeln!(out, "  last run: {}", row.join("  ").trim_end())?;
         }
         None => writeln!(out, "  {}", paint(FAINT, "nothing was ever deployed"))?,

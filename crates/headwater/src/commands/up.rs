@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result};
 use aws_dynamodb::Tables;
-use engine::Mode;
+use engine::{Approved, Mode};
 use resource::Family;
 use serde_json::json;
 
@@ -34,8 +34,8 @@ async fn stay(local: &Local, run: &Run) -> Result<Exit> {
     if let Some(sentence) = capabilities::sentence(&local.bench.left_out) {
         terminal::say(paint(WARNING, sentence));
     }
-    let plan = run.until_stopped(local.bench.plan(Mode::Deploy)).await?;
-    let report = local.explain(deploy::execute(&local.bench, &quiet, Mode::Deploy, &plan).await)?;
+    let proposal = run.until_stopped(local.bench.propose(Mode::Deploy)).await?;
+    let report = local.explain(deploy::execute(&local.bench, &quiet, Approved::Proposed(proposal)).await)?;
     if report.outcome != resource::Outcome::Succeeded {
         for (step, error) in report.failures() {
             terminal::say(format!("{}: {}", step.key, deploy::chain(error)));

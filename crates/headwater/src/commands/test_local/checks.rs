@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
-use engine::Mode;
+use engine::{Approved, Mode};
 use event::{Event, dead_letter::Message};
 use futures::{StreamExt, TryStreamExt, stream};
 use journal::{Journal, ReadOptions};
@@ -332,8 +332,9 @@ impl Proof {
 
     /// Plans and applies; the number of steps.
     async fn apply(&self, mode: Mode) -> Result<usize> {
-        let plan = self.local.bench.plan(mode).await?;
-        let report = deploy::execute_with(&self.local.bench, &self.run, mode, &plan, Arc::new(Silent)).await;
+        let bench = &self.local.bench;
+        let approved = Approved::Proposed(bench.propose(mode).await?);
+        let report = deploy::execute_with(bench, &self.run, approved, Arc::new(Silent)).await;
         let report = self.local.explain(report)?;
         if let Some((step, error)) = report.failures().next() {
             bail!("{}: {}", step.key, deploy::chain(error));
