@@ -3,16 +3,39 @@
 Each mend says what AWS does. A release of MiniStack that does it too makes the mend superfluous.
 """
 
+import json
+import time
+
 from ministack.core import iam_actions
-from ministack.services import cloudwatch, ec2, ecs, iam
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import (
+    backup,
+    cloudwatch,
+    ec2,
+    ecs,
+    efs,
+    iam,
+    lambda_svc,
+    secretsmanager,
+    servicediscovery,
+    sqs,
+)
+
+# The most that Lambda gives to one invocation, in bytes, and what a message takes of it beside its body.
+PAYLOAD = 6 * 1024 * 1024
+AROUND_A_BODY = 1024
 
 
 def apply() -> None:
     """Puts the mends in place. MiniStack's services must be imported, and none may have been called."""
     dashboards_have_times()
     endpoints_keep_groups_and_dns()
+    mappings_take_whole_batches_from_queues()
+    repeated_creations_make_no_twins()
     roles_have_path_and_boundary_where_policies_are_evaluated()
+    secrets_begin_with_the_version_that_was_asked_for()
     services_keep_what_an_update_sets()
+    subnets_follow_one_route_table()
 
 
 def dashboards_have_times() -> None:
@@ -64,6 +87,98 @@ def endpoints_keep_groups_and_dns() -> None:
     ec2._ACTION_MAP["ModifyVpcEndpoint"] = modifying
 
 
+def mappings_take_whole_batches_from_queues() -> None:
+    """An event source mapping gives an invocation as many messages as its batch size says, as far as they wait and fit into a
+    payload; MiniStack's gives ten at most, as one ReceiveMessage does."""
+
+    def receiving(url, most):
+        with sqs._queues_lock:
+            queue = sqs._get_q(url)
+            sqs._expire_retained(queue)
+            sqs._dlq_sweep(queue)
+            now, count, size = time.time(), 0, 0
+            for message in queue["messages"]:
+                if message["visible_at"] <= now:
+                    size += len(json.dumps(message["body"])) + AROUND_A_BODY
+                    if count == most or (count and size > PAYLOAD):
+                        break
+                    count += 1
+            return sqs._collect_msgs(queue, count, int(queue["attributes"].get("VisibilityTimeout", "30")))
+
+    sqs._receive_messages_for_esm = receiving
+
+
+def repeated_creations_make_no_twins() -> None:
+    """A creation that is repeated with its token makes nothing, and where there may be only one of a kind a second is refused."""
+
+    def once(create, token_of, is_there):
+        """Gives the first answer again while what it made is there."""
+        answers = {}
+
+        def creating(*asked):
+            token = token_of(asked[-1])
+            if token and token in answers and is_there(answers[token]):
+                return answers[token]
+            answer = create(*asked)
+            if token and answer[0] == 200:
+                answers[token] = answer
+            return answer
+
+        return creating
+
+    def unless(create, twin_of):
+        """Refuses what has a twin."""
+
+        def creating(asked):
+            return twin_of(asked) or create(asked)
+
+        return creating
+
+    for action, handler in list(ec2._ACTION_MAP.items()):
+        if action.startswith("Create"):
+            # A token is a new one for each creation, so none outlives what it made.
+            ec2._ACTION_MAP[action] = once(handler, lambda asked: ec2._p(asked, "ClientToken"), lambda _: True)
+    for kind, there in (("plan", backup._plans), ("selection", backup._selections)):
+        made = {"plan": "BackupPlanId", "selection": "SelectionId"}[kind]
+        create = getattr(backup, f"_create_{kind}")
+        is_there = lambda answer, made=made, there=there: json.loads(answer[2])[made] in there  # noqa: E731
+        setattr(backup, f"_create_{kind}", once(create, lambda asked: asked.get("CreatorRequestId"), is_there))
+
+    def route(asked):
+        block = ec2._p(asked, "DestinationCidrBlock")
+        table = ec2._route_tables.get(ec2._p(asked, "RouteTableId"), {"Routes": []})
+        if any(one.get("DestinationCidrBlock") == block for one in table["Routes"]):
+            return ec2._error("RouteAlreadyExists", f"The route identified by {block} already exists.", 400)
+
+    def subnet(asked):
+        place = (ec2._p(asked, "VpcId"), ec2._p(asked, "CidrBlock"))
+        if any((one["VpcId"], one["CidrBlock"]) == place for one in ec2._subnets.values()):
+            return ec2._error("InvalidSubnet.Conflict", f"The CIDR '{place[1]}' conflicts with another subnet", 400)
+
+    def access_point(asked):
+        if any(one["ClientToken"] == asked.get("ClientToken") for one in efs._access_points.values()):
+            return efs._error(409, "AccessPointAlreadyExists", "An access point was made with this token.")
+
+    def service(asked):
+        place = (asked.get("NamespaceId"), asked.get("Name"))
+        if any((one["NamespaceId"], one["Name"]) == place for one in servicediscovery._services.values()):
+            return error_response_json("ServiceAlreadyExists", "Service already exists.", 400)
+
+    def mapping(asked):
+        name = asked.get("FunctionName", "").rsplit(":function:", 1)[-1]
+        place = (asked.get("EventSourceArn"), name)
+        for one in lambda_svc._esms.values():
+            if (one["EventSourceArn"], one["FunctionName"]) == place:
+                there = f"An event source mapping with that source and function already exists: UUID {one['UUID']}"
+                return error_response_json("ResourceConflictException", there, 409)
+
+    ec2._ACTION_MAP["CreateRoute"] = unless(ec2._ACTION_MAP["CreateRoute"], route)
+    ec2._ACTION_MAP["CreateSubnet"] = unless(ec2._ACTION_MAP["CreateSubnet"], subnet)
+    efs._create_access_point = unless(efs._create_access_point, access_point)
+    servicediscovery._create_service = unless(servicediscovery._create_service, service)
+    lambda_svc._create_esm = unless(lambda_svc._create_esm, mapping)
+
+
 def roles_have_path_and_boundary_where_policies_are_evaluated() -> None:
     """A role's ARN has its path, but for one that is not there; a condition may ask for its boundary, or for the service whose
     own role is made."""
@@ -95,6 +210,22 @@ def roles_have_path_and_boundary_where_policies_are_evaluated() -> None:
     iam_actions.request_tag_context = with_boundary
 
 
+def secrets_begin_with_the_version_that_was_asked_for() -> None:
+    """A secret's first version has the token of its creation for an id; MiniStack makes one up."""
+    create = secretsmanager._create_secret
+
+    def creating(asked):
+        answer, token = create(asked), asked.get("ClientRequestToken")
+        if answer[0] != 200 or not token:
+            return answer
+        made = json.loads(answer[2])
+        versions = secretsmanager._secrets[asked["Name"]]["Versions"]
+        versions[token] = versions.pop(made["VersionId"])
+        return json_response({**made, "VersionId": token})
+
+    secretsmanager._create_secret = creating
+
+
 def services_keep_what_an_update_sets() -> None:
     """A service's registry and tags can be changed."""
     update = ecs._update_service
@@ -115,3 +246,18 @@ def services_keep_what_an_update_sets() -> None:
                 if handler is update:
                     handlers[action] = updating
     ecs._update_service = updating
+
+
+def subnets_follow_one_route_table() -> None:
+    """A subnet that follows a route table is not associated a second time, be it with the same one."""
+    associate = ec2._associate_route_table
+
+    def associating(parameters):
+        subnet = ec2._p(parameters, "SubnetId")
+        for table in ec2._route_tables.values():
+            if subnet and any(one.get("SubnetId") == subnet for one in table["Associations"]):
+                said = f"the association for route table {table['RouteTableId']} conflicts with an existing association"
+                return ec2._error("Resource.AlreadyAssociated", said, 400)
+        return associate(parameters)
+
+    ec2._ACTION_MAP["AssociateRouteTable"] = associating

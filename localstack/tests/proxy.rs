@@ -1,5 +1,9 @@
 //! The proxy, by what a client sees and by what the backend saw.
-#![allow(missing_docs, reason = "tests say what they show by their names")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "tests say what they show by their names, and fail where they must"
+)]
 
 use std::{
     io,

@@ -3,6 +3,7 @@
 //! Nothing is mocked. The functions are the zips of `cargo xtask package`, the program is the one that users run; each
 //! test has an emulator of its own.
 
+pub mod chaos;
 mod contributing;
 mod local;
 mod pipeline;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_env::Calls;
-use engine::{Mode, Report};
+use engine::{Approved, Mode, Report};
 use headwater::{
     Run, cli::Target, commands::deploy, packages::Packages, progress::Silent, session::Session, task::Task,
     workbench::Workbench,
@@ -176,9 +176,9 @@ impl Local {
     /// # Errors
     /// A step fails: the error is its.
     pub async fn apply(&self, mode: Mode) -> Result<Report> {
-        let plan = self.bench.plan(mode).await?;
+        let approved = Approved::Proposed(self.bench.propose(mode).await?);
         let run = Run { target: self.target.clone(), json: false, stop: CancellationToken::new() };
-        let report = deploy::execute_with(&self.bench, &run, mode, &plan, Arc::new(Silent)).await;
+        let report = deploy::execute_with(&self.bench, &run, approved, Arc::new(Silent)).await;
         if let Err(died) = self.emulator.check() {
             return Err(died).context("the emulator died");
         }

@@ -55,8 +55,23 @@ async fn expect_stream(streams: &Streams, request: &str, count: usize) -> Result
     .await
 }
 
+/// Reads the streams of these requests, several at once, and gives what `look` makes of each, in any order.
+///
+/// # Errors
+/// EventStoreDB refuses, or an event is no JSON.
+pub(crate) async fn look_at<'a, T>(
+    streams: &Streams,
+    requests: impl Iterator<Item = &'a str>,
+    look: impl Fn(&'a str, Vec<Recorded>) -> T,
+) -> Result<Vec<T>> {
+    let look = &look;
+    let looked = requests
+        .map(|request| async move { Ok(look(request, streams.read(&format!("request-{request}")).await?)) });
+    stream::iter(looked).buffer_unordered(AT_ONCE).try_collect().await
+}
+
 /// Compares event by event; the order is the relay's, not the journal's, which is by time.
-fn is_same(recorded: &[Recorded], events: &[Event]) -> Result<()> {
+pub(crate) fn is_same(recorded: &[Recorded], events: &[Event]) -> Result<()> {
     ensure!(recorded.len() == events.len(), "{} events, not {}", recorded.len(), events.len());
     for event in events {
         let key = String::from(event.key());

@@ -1,4 +1,4 @@
-//! The commands that are `headwater`'s: built, then run in this program's place.
+//! The commands that are other programs', `headwater`'s nearly all: built, then run in this program's place.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,12 +13,14 @@ use crate::architecture::Architecture;
 use crate::cargo::Workspace;
 use crate::package::{self, Platform};
 
-/// A command of `headwater`'s.
+/// A command of another program's.
 #[derive(Debug)]
 pub(crate) struct Passed {
     pub(crate) name: &'static str,
     about: &'static str,
     needs: Needs,
+    /// The program, where it is not `headwater`: one that has no other command.
+    program: Option<&'static str>,
 }
 
 /// Which functions must be packaged before: their hashes are part of a plan, their zips of a deploy.
@@ -32,7 +34,7 @@ enum Needs {
 }
 
 /// Every command, with the line that the help shows.
-pub(crate) const COMMANDS: [Passed; 18] = [
+pub(crate) const COMMANDS: [Passed; 19] = [
     passed("test-local", "Prove the whole pipeline on this machine and print a report", Needs::ForHost),
     passed("up", "Start local AWS, deploy to it and keep it up until Ctrl-C", Needs::ForHost),
     passed("send", "Send events: a file, standard input, or generated load", Needs::Nothing),
@@ -51,10 +53,14 @@ pub(crate) const COMMANDS: [Passed; 18] = [
     passed("history", "List past deployments", Needs::Nothing),
     passed("environments", "List the environments in AWS, with the roles of their workflows", Needs::Nothing),
     passed("settings", "Print every setting of headwater.toml with its default and range", Needs::Nothing),
+    Passed {
+        program: Some("chaos"),
+        ..passed("chaos", "Harm deploys and the pipeline, and see that they survive it", Needs::ForHost)
+    },
 ];
 
 const fn passed(name: &'static str, about: &'static str, needs: Needs) -> Passed {
-    Passed { name, about, needs }
+    Passed { name, about, needs, program: None }
 }
 
 /// The name of the argument that holds all that is passed on.
@@ -64,7 +70,7 @@ const ARGUMENTS: &str = "arguments";
 const PACKAGES: &str = "HEADWATER_PACKAGES";
 
 impl Passed {
-    /// The command as this program's help shows it; its own help is `headwater`'s.
+    /// The command as this program's help shows it; its own help is the other program's.
     pub(crate) fn command(&self) -> Command {
         let arguments = Arg::new(ARGUMENTS)
             .num_args(0..)
@@ -74,7 +80,7 @@ impl Passed {
         Command::new(self.name).about(self.about).disable_help_flag(true).arg(arguments)
     }
 
-    /// Builds what is needed and becomes `headwater`: its exit code and its signals are this process's own.
+    /// Builds what is needed and becomes the program: its exit code and its signals are this process's own.
     pub(crate) fn run(&self, workspace: &Workspace, matches: &ArgMatches) -> Result<ExitCode> {
         let arguments: Vec<OsString> =
             matches.get_many(ARGUMENTS).map(|values| values.cloned().collect()).unwrap_or_default();
@@ -84,12 +90,16 @@ impl Passed {
         };
         // For the whole workspace, so that its dependencies have the features, and so the artifacts, that they have in
         // `cargo test --workspace`: the AWS SDK is built once.
+        let name = self.program.unwrap_or("headwater");
         let program = workspace
-            .build(["build", "--workspace", "--bin", "headwater"], None)
+            .build(["build", "--workspace", "--bin", name], None)
             .and_then(|binary| binary.context("cargo built no binary"))
-            .context("could not build `headwater`")?;
+            .with_context(|| format!("could not build `{name}`"))?;
         let mut command = std::process::Command::new(&program);
-        command.arg(self.name).args(arguments).envs(packages.map(|directory| (PACKAGES, directory)));
+        command
+            .args(self.program.is_none().then_some(self.name))
+            .args(arguments)
+            .envs(packages.map(|directory| (PACKAGES, directory)));
         Err(command.exec()).with_context(|| format!("could not run {}", program.display()))
     }
 

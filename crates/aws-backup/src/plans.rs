@@ -162,9 +162,9 @@ impl Family for Plans {
         let plans = plans.iter().map(|(id, name)| {
             let prefix = prefix.as_str();
             async move {
-                let owner = self.owner(scope, id).await?;
+                // Of those with other names only the tags are asked for at first.
                 let ours =
-                    matches!(owner, Some(Owner::Us(_))) || (owner.is_some() && name.starts_with(prefix));
+                    name.starts_with(prefix) || matches!(self.owner(scope, id).await?, Some(Owner::Us(_)));
                 if ours { self.observe(scope, id).await } else { Ok(None) }
             }
         });

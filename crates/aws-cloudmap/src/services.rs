@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use aws_env::{At, SdkConfig};
 use aws_sdk_servicediscovery::{Client, types::Service};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::try_join, stream};
 use resource::{
     Class, Desired, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
@@ -68,7 +68,8 @@ impl Services {
     /// The service with that id, whosever it is.
     async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Observed<ServiceSpec>>> {
         let arn = scope.arn("servicediscovery", &format!("service/{id}"));
-        self.observe(scope, id, &arn, |_| true).await
+        let (tags, service) = try_join(tags::read(&self.client, LIST_TAGS, &arn), self.service(id)).await?;
+        Ok(tags.zip(service).map(|(tags, service)| observed(scope, service, &tags)))
     }
 
     async fn service(&self, id: &str) -> Result<Option<Service>> {

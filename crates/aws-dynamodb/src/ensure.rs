@@ -13,7 +13,6 @@ use resource::{Class, Desired, Error, Key, Observed, Owner, Progress, Result, Sc
 use crate::{
     TableSpec, Tables,
     changes::{Change, TableChange, changes},
-    family::pending,
     wire,
 };
 
@@ -96,10 +95,8 @@ impl Tables {
         .await?;
         let waits_for = "the new table and its indexes to become ACTIVE";
         wait_until(&SETTLE, progress, "dynamodb:DescribeTable", key, waits_for, || async {
-            if self.table(name).await?.is_none_or(|table| pending(&table).is_some()) {
-                return Ok(None);
-            }
             match self.describe(scope, name).await {
+                Ok(Some(table)) if table.pending.is_some() => Ok(None),
                 Ok(Some(table)) if table.owner == Owner::Us(key.clone()) => Ok(Some(table)),
                 Ok(Some(table)) if existed => Err(taken(key, &table)),
                 // The calls that describe a table learn of a new one at different times.

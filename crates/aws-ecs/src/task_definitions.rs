@@ -7,15 +7,16 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use aws_env::{At, SdkConfig, retry_while};
+use aws_env::{At, SdkConfig, create_once, retry_while};
 use aws_sdk_ecs::{
     Client,
+    config::{Config, retry::RetryConfig},
     operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder,
     types::{SortOrder, Tag, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Within,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
 use crate::scopes::{OWN_TASK_DEFINITIONS, PASS_ROLE};
@@ -171,7 +172,8 @@ impl Family for TaskDefinitions {
         Ok(observed.into_iter().flatten().collect())
     }
 
-    /// Registers the next revision where the newest is another one. A lost reply may leave a revision that nothing uses.
+    /// Registers the next revision where the newest is another one. Each registration makes one, so where an answer was lost,
+    /// the newest tells whether it did.
     async fn ensure(
         &self,
         scope: &Scope,
@@ -184,13 +186,23 @@ impl Family for TaskDefinitions {
         }
         let key = &desired.key;
         let call = self.registration(scope, desired)?;
-        let register = || async { call.clone().send().await.at(REGISTER, key) };
-        let waits_for = "the roles to reach ECS";
-        let answer = retry_while(&SETTLE, progress, waits_for, settles, register).await?;
-        let nothing = || Error::new(REGISTER, key, Class::Fatal, "ECS gave no task definition back");
-        let registered = answer.task_definition.ok_or_else(nothing)?;
-        // What ECS gives back here is what it stored, but for the tags, which it has from us.
-        observe(scope, &registered, &tags::write(scope, key))
+        let register = || {
+            let once = Config::builder().retry_config(RetryConfig::disabled());
+            let call = call.clone().customize().config_override(once);
+            async {
+                let answer = call.send().await.at(REGISTER, key)?;
+                let nothing = || Error::new(REGISTER, key, Class::Fatal, "ECS gave no task definition back");
+                let registered = answer.task_definition.ok_or_else(nothing)?;
+                // What ECS gives back here is what it stored, but for the tags, which it has from us.
+                observe(scope, &registered, &tags::write(scope, key))
+            }
+        };
+        let family = desired.name.as_deref().unwrap_or_default();
+        let find = || async {
+            let newest = self.describe(scope, family).await?;
+            Ok(newest.filter(|newest| newest.spec == desired.spec && newest.owner == Owner::Us(key.clone())))
+        };
+        create_once(&SETTLE, progress, "the roles to reach ECS", settles, register, find).await
     }
 
     async fn delete(&self, observed: &Observed<TaskDefinitionSpec>, progress: &Progress) -> Result<()> {

@@ -11,10 +11,9 @@ use aws_sdk_efs::{
     Client,
     types::{FileSystemDescription, LifecyclePolicy, Status},
 };
-use futures::future::{try_join_all, try_join3};
+use futures::future::{try_join, try_join_all, try_join3};
 use resource::{
-    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, PolicyDocument, Progress, Result,
-    Scope, Within,
+    Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as NotOneOfThem};
 
@@ -24,6 +23,8 @@ use crate::{
     list::{self, found, is_going, is_unsettled, pending},
     tags,
 };
+
+const DESCRIBE_POLICY: &str = "elasticfilesystem:DescribeFileSystemPolicy";
 
 /// EFS's file systems.
 #[derive(Clone, Debug)]
@@ -39,10 +40,10 @@ impl FileSystems {
 
     /// The file system with that id; `None` where it is gone or being deleted.
     async fn observe(&self, scope: &Scope, id: &str) -> Result<Option<Observed<FileSystemSpec>>> {
-        match list::file_systems(&self.client, Some(id)).await?.first() {
-            Some(there) => self.describe(scope, there).await,
-            None => Ok(None),
-        }
+        let (there, settings) =
+            try_join(list::file_systems(&self.client, Some(id)), self.settings(id)).await?;
+        let there = there.first().filter(|there| !is_going(&there.life_cycle_state));
+        there.map(|there| read(scope, there, settings)).transpose()
     }
 
     async fn describe(
@@ -50,70 +51,86 @@ impl FileSystems {
         scope: &Scope,
         there: &FileSystemDescription,
     ) -> Result<Option<Observed<FileSystemSpec>>> {
-        let id = there.file_system_id();
         if is_going(&there.life_cycle_state) {
             return Ok(None);
         }
-        let arn = arn(scope, there);
-        let (policy, lifecycle, automatic_backups) =
-            try_join3(self.policy(id, &arn), self.lifecycle(id), self.automatic_backups(id)).await?;
-        let transition = |of: fn(&LifecyclePolicy) -> Option<String>| lifecycle.iter().find_map(of);
-        let throughput = there.throughput_mode().map(|mode| known(id, mode.as_str())).transpose()?;
-        let spec = FileSystemSpec {
-            encrypted: there.encrypted().unwrap_or_default(),
-            performance_mode: known(id, there.performance_mode().as_str())?,
-            throughput_mode: throughput.unwrap_or(ThroughputMode::Bursting),
-            transition_to_infrequent_access: transition(|to| {
-                Some(to.transition_to_ia()?.as_str().to_owned())
-            }),
-            transition_to_primary_storage_class: transition(|to| {
-                Some(to.transition_to_primary_storage_class()?.as_str().to_owned())
-            }),
-            transition_to_archive: transition(|to| Some(to.transition_to_archive()?.as_str().to_owned())),
-            automatic_backups,
-            policy,
-        };
-        Ok(Some(Observed {
-            id: id.to_owned(),
-            name: None,
-            owner: scope.owner(&tags::read(there.tags())),
-            spec,
-            outputs: BTreeMap::from([("arn".to_owned(), arn)]),
-            created: Some(there.creation_time().to_string()),
-            pending: pending(&there.life_cycle_state),
-        }))
+        let settings = self.settings(there.file_system_id()).await?;
+        read(scope, there, settings).map(Some)
     }
 
-    async fn policy(&self, id: &str, arn: &str) -> Result<Option<PolicyDocument>> {
-        let operation = "elasticfilesystem:DescribeFileSystemPolicy";
+    /// `None` where EFS does not tell of a file system that it is still busy with.
+    async fn settings(&self, id: &str) -> Result<Option<Settings>> {
+        match try_join3(self.policy(id), self.lifecycle(id), self.automatic_backups(id)).await {
+            Ok((policy, lifecycle, automatic_backups)) => {
+                Ok(Some(Settings { policy, lifecycle, automatic_backups }))
+            }
+            Err(error) if is_unsettled(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn policy(&self, id: &str) -> Result<Option<String>> {
         let described = self.client.describe_file_system_policy().file_system_id(id).send().await;
-        let text = settled(described.at(operation, id))?;
-        let read = |text: String| {
-            policy::read(&text, arn).map_err(|error| Error::new(operation, id, Class::Fatal, error))
-        };
-        text.and_then(|answer| answer.policy).map(read).transpose()
+        let described = found(described.at(DESCRIBE_POLICY, id))?;
+        Ok(described.and_then(|answer| answer.policy))
     }
 
     async fn lifecycle(&self, id: &str) -> Result<Vec<LifecyclePolicy>> {
         let described = self.client.describe_lifecycle_configuration().file_system_id(id).send().await;
-        let described = settled(described.at("elasticfilesystem:DescribeLifecycleConfiguration", id))?;
+        let described = found(described.at("elasticfilesystem:DescribeLifecycleConfiguration", id))?;
         Ok(described.and_then(|answer| answer.lifecycle_policies).unwrap_or_default())
     }
 
     async fn automatic_backups(&self, id: &str) -> Result<bool> {
         let described = self.client.describe_backup_policy().file_system_id(id).send().await;
-        let described = settled(described.at("elasticfilesystem:DescribeBackupPolicy", id))?;
+        let described = found(described.at("elasticfilesystem:DescribeBackupPolicy", id))?;
         let status = described.and_then(|answer| answer.backup_policy).map(|policy| policy.status);
         Ok(matches!(status, Some(Status::Enabled | Status::Enabling)))
     }
 }
 
-/// A setting that is absent, or that EFS does not tell of a file system that it is still making, is `None`.
-fn settled<T>(described: Result<T>) -> Result<Option<T>> {
-    match found(described) {
-        Err(error) if is_unsettled(&error) => Ok(None),
-        described => described,
-    }
+/// What a file system has beside its description. A setting that is absent is as if it were never made.
+#[derive(Default)]
+struct Settings {
+    policy: Option<String>,
+    lifecycle: Vec<LifecyclePolicy>,
+    automatic_backups: bool,
+}
+
+fn read(
+    scope: &Scope,
+    there: &FileSystemDescription,
+    settings: Option<Settings>,
+) -> Result<Observed<FileSystemSpec>> {
+    let (id, arn) = (there.file_system_id(), arn(scope, there));
+    let pending = pending(&there.life_cycle_state).or_else(|| settings.is_none().then(|| "unsettled".into()));
+    let Settings { policy, lifecycle, automatic_backups } = settings.unwrap_or_default();
+    let policy = policy.map(|text| {
+        policy::read(&text, &arn).map_err(|error| Error::new(DESCRIBE_POLICY, id, Class::Fatal, error))
+    });
+    let transition = |of: fn(&LifecyclePolicy) -> Option<String>| lifecycle.iter().find_map(of);
+    let throughput = there.throughput_mode().map(|mode| known(id, mode.as_str())).transpose()?;
+    let spec = FileSystemSpec {
+        encrypted: there.encrypted().unwrap_or_default(),
+        performance_mode: known(id, there.performance_mode().as_str())?,
+        throughput_mode: throughput.unwrap_or(ThroughputMode::Bursting),
+        transition_to_infrequent_access: transition(|to| Some(to.transition_to_ia()?.as_str().to_owned())),
+        transition_to_primary_storage_class: transition(|to| {
+            Some(to.transition_to_primary_storage_class()?.as_str().to_owned())
+        }),
+        transition_to_archive: transition(|to| Some(to.transition_to_archive()?.as_str().to_owned())),
+        automatic_backups,
+        policy: policy.transpose()?,
+    };
+    Ok(Observed {
+        id: id.to_owned(),
+        name: None,
+        owner: scope.owner(&tags::read(there.tags())),
+        spec,
+        outputs: BTreeMap::from([("arn".to_owned(), arn)]),
+        created: Some(there.creation_time().to_string()),
+        pending,
+    })
 }
 
 fn arn(scope: &Scope, there: &FileSystemDescription) -> String {

@@ -65,25 +65,39 @@ impl MountTargets {
     async fn observe(&self, owner: Owner, file_system: &str) -> Result<Option<Observed<MountTargetsSpec>>> {
         let mut targets = self.list(file_system).await?;
         targets.retain(|target| !is_going(&target.life_cycle_state));
-        let groups = try_join_all(targets.iter().map(|target| self.groups(target.mount_target_id()))).await?;
-        let alike = groups.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
-        // The spec has one set for all, so that they differ is told besides.
-        let pending = targets.iter().find_map(|target| pending(&target.life_cycle_state));
-        let pending = pending.or_else(|| (!alike).then(|| "of differing security groups".to_owned()));
-        let spec = MountTargetsSpec {
-            file_system_id: file_system.to_owned(),
-            subnet_ids: targets.iter().map(|target| target.subnet_id.clone()).collect(),
-            security_group_ids: groups.into_iter().flatten().collect(),
-        };
-        Ok((!targets.is_empty()).then(|| Observed {
-            id: format!("{file_system}{SUFFIX}"),
-            name: None,
-            owner,
-            spec,
-            outputs: BTreeMap::new(),
-            created: None,
-            pending,
-        }))
+        let groups = self.groups_of(&targets).await?;
+        Ok((!targets.is_empty()).then(|| read(owner, file_system, &targets, groups)))
+    }
+
+    async fn groups_of(&self, targets: &[MountTargetDescription]) -> Result<Vec<BTreeSet<String>>> {
+        try_join_all(targets.iter().map(|target| self.groups(target.mount_target_id()))).await
+    }
+}
+
+/// What is observed of mount targets and the security groups of each.
+fn read(
+    owner: Owner,
+    file_system: &str,
+    targets: &[MountTargetDescription],
+    groups: Vec<BTreeSet<String>>,
+) -> Observed<MountTargetsSpec> {
+    let alike = groups.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+    // The spec has one set for all, so that they differ is told besides.
+    let pending = targets.iter().find_map(|target| pending(&target.life_cycle_state));
+    let pending = pending.or_else(|| (!alike).then(|| "of differing security groups".to_owned()));
+    let spec = MountTargetsSpec {
+        file_system_id: file_system.to_owned(),
+        subnet_ids: targets.iter().map(|target| target.subnet_id.clone()).collect(),
+        security_group_ids: groups.into_iter().flatten().collect(),
+    };
+    Observed {
+        id: format!("{file_system}{SUFFIX}"),
+        name: None,
+        owner,
+        spec,
+        outputs: BTreeMap::new(),
+        created: None,
+        pending,
     }
 }
 
@@ -158,7 +172,7 @@ impl Family for MountTargets {
     }
 
     async fn delete(&self, observed: &Observed<MountTargetsSpec>, progress: &Progress) -> Result<()> {
-        self.remove(&observed.id, &observed.spec.file_system_id, progress, |_| true).await
+        self.remove(&observed.id, &observed.spec.file_system_id, progress, |_| true).await.map(drop)
     }
 
     /// By the file system's id or ARN, or by ours for its mount targets.

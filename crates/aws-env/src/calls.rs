@@ -32,11 +32,8 @@ impl Calls {
     /// The same configuration, with its calls noted.
     pub fn watch(config: &SdkConfig) -> (SdkConfig, Self) {
         let calls = Self::default();
-        let mut builder = config.to_builder();
-        if let Some(client) = config.http_client() {
-            builder.set_http_client(Some(SharedHttpClient::new(Watched { client, calls: calls.clone() })));
-        }
-        (builder.build(), calls)
+        let noting = calls.clone();
+        (before_each_call(config, move |request| noting.note(request)), calls)
     }
 
     /// The calls so far, in the order in which they began.
@@ -59,6 +56,20 @@ impl Calls {
         let mutating = !reads(&operation);
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Call { operation, mutating });
     }
+}
+
+/// The same configuration, with `before` done to each request on its way, retries too. They are signed by then. It is
+/// done in the task that waits for the call.
+pub fn before_each_call(
+    config: &SdkConfig,
+    before: impl Fn(&mut HttpRequest) + Send + Sync + 'static,
+) -> SdkConfig {
+    let before: Arc<Before> = Arc::new(before);
+    let mut builder = config.to_builder();
+    if let Some(client) = config.http_client() {
+        builder.set_http_client(Some(SharedHttpClient::new(Watched { client, before })));
+    }
+    builder.build()
 }
 
 /// The operation of a request, by whatever its protocol names it with.
@@ -87,9 +98,11 @@ fn reads(operation: &str) -> bool {
         .any(|reading| operation.starts_with(reading))
 }
 
+type Before = dyn Fn(&mut HttpRequest) + Send + Sync;
+
 struct Watched {
     client: SharedHttpClient,
-    calls: Calls,
+    before: Arc<Before>,
 }
 
 impl fmt::Debug for Watched {
@@ -105,19 +118,24 @@ impl HttpClient for Watched {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let connector = self.client.http_connector(settings, components);
-        SharedHttpConnector::new(WatchedConnector { connector, calls: self.calls.clone() })
+        SharedHttpConnector::new(WatchedConnector { connector, before: Arc::clone(&self.before) })
     }
 }
 
-#[derive(Debug)]
 struct WatchedConnector {
     connector: SharedHttpConnector,
-    calls: Calls,
+    before: Arc<Before>,
+}
+
+impl fmt::Debug for WatchedConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedConnector").finish_non_exhaustive()
+    }
 }
 
 impl HttpConnector for WatchedConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.calls.note(&request);
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        (self.before)(&mut request);
         self.connector.call(request)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, future::Future, time::Duration};
 
-use aws_env::{At, Patience, retry_while, wait_until};
+use aws_env::{At, Patience, create_once, retry_while, wait_until};
 use aws_sdk_ec2::{
     Client,
+    config::{Builder, Config, retry::RetryConfig},
     types::{Filter, ResourceType, Tag, TagSpecification},
 };
 use resource::{Class, Desired, Error, Key, Observed, Owner, Progress, Result, Scope, Spec};
@@ -74,10 +75,35 @@ pub(crate) async fn adopt(
     tag.send().await.at("ec2:CreateTags", key).map(drop)
 }
 
-/// Runs a call again while what it names is too fresh to be found, and ends at any other error.
-///
-/// Creates without a client token must not be run again after a lost reply, which may have made the resource: the next
-/// survey finds it, and where the SDK's own retries made two, the plan keeps one.
+/// The id of the resource with that key, which EC2 makes by `create` without a token. Where the answer was lost, `survey`
+/// shows whether it made one.
+pub(crate) async fn create<S, F, G>(
+    progress: &Progress,
+    key: &Key,
+    create: impl Fn() -> F,
+    survey: impl Fn() -> G,
+) -> Result<String>
+where
+    F: Future<Output = Result<String>>,
+    G: Future<Output = Result<Vec<Observed<S>>>>,
+{
+    let find = || {
+        let surveying = survey();
+        async {
+            let ours = surveying.await?.into_iter().find(|one| one.owner == Owner::Us(key.clone()));
+            Ok(ours.map(|one| one.id))
+        }
+    };
+    create_once(&FRESH, progress, "EC2 to make it", |_| false, create, find).await
+}
+
+/// For a call that the SDK must not repeat by itself.
+pub(crate) fn once() -> Builder {
+    Config::builder().retry_config(RetryConfig::disabled())
+}
+
+/// Runs a call again while what it names is too fresh to be found, and ends at any other error. The call has a token, or
+/// what it makes can be there but once.
 pub(crate) async fn once_found<T, F>(progress: &Progress, mut call: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -123,8 +149,8 @@ where
     .await
 }
 
-/// The resource once it reads as desired, or as it reads when that takes too long: then the next plan shows what is
-/// left.
+/// The resource once it reads as ours, as desired and ready, or as it reads when that takes too long: then the next plan
+/// shows what is left.
 pub(crate) async fn read_back<S: Spec, F>(
     progress: &Progress,
     operation: &'static str,
@@ -136,7 +162,11 @@ where
 {
     let read = wait_until(&STALE, progress, operation, &desired.key, "the change to be seen", || {
         let getting = get();
-        async { Ok(getting.await?.filter(|one| one.spec == desired.spec)) }
+        async {
+            let seen = getting.await?;
+            let is_ready = |one: &Observed<S>| one.pending.is_none() && one.spec == desired.spec;
+            Ok(seen.filter(|one| is_ready(one) && one.owner == Owner::Us(desired.key.clone())))
+        }
     })
     .await;
     match read {

@@ -97,8 +97,14 @@ impl Family for ElasticIps {
             .allocate_address()
             .domain(DomainType::Vpc)
             .tag_specifications(ec2::tag_specification(scope, key, ResourceType::ElasticIp));
-        let allocated = allocate.send().await.at("ec2:AllocateAddress", key)?;
-        let id = ec2::made("ec2:AllocateAddress", key, allocated.allocation_id)?;
+        let allocate = || {
+            let call = allocate.clone().customize().config_override(ec2::once());
+            async {
+                let allocated = call.send().await.at("ec2:AllocateAddress", key)?;
+                ec2::made("ec2:AllocateAddress", key, allocated.allocation_id)
+            }
+        };
+        let id = ec2::create(progress, key, allocate, || self.survey(scope)).await?;
         let (operation, waits_for) = ("ec2:DescribeAddresses", "the new address to be seen");
         ec2::ready(&ec2::FRESH, progress, operation, key, waits_for, || self.get(scope, &id)).await
     }

@@ -52,19 +52,19 @@ impl InternetGateways {
         Ok(self.by_id(id).await?.map(|gateway| read(scope, &gateway)))
     }
 
-    async fn create(
-        &self,
-        scope: &Scope,
-        key: &Key,
-        progress: &Progress,
-    ) -> Result<Observed<InternetGatewaySpec>> {
+    /// The id of a new gateway, which is attached to nothing.
+    async fn create(&self, scope: &Scope, key: &Key, progress: &Progress) -> Result<String> {
         let tags = ec2::tag_specification(scope, key, ResourceType::InternetGateway);
         let create = self.client.create_internet_gateway().tag_specifications(tags);
-        let created = create.send().await.at("ec2:CreateInternetGateway", key)?;
-        let id = created.internet_gateway.and_then(|gateway| gateway.internet_gateway_id);
-        let id = ec2::made("ec2:CreateInternetGateway", key, id)?;
-        let (operation, waits_for) = ("ec2:DescribeInternetGateways", "the new internet gateway to be seen");
-        ec2::ready(&ec2::FRESH, progress, operation, key, waits_for, || self.get(scope, &id)).await
+        let create = || {
+            let call = create.clone().customize().config_override(ec2::once());
+            async {
+                let created = call.send().await.at("ec2:CreateInternetGateway", key)?;
+                let id = created.internet_gateway.and_then(|gateway| gateway.internet_gateway_id);
+                ec2::made("ec2:CreateInternetGateway", key, id)
+            }
+        };
+        ec2::create(progress, key, create, || self.survey(scope)).await
     }
 
     async fn attach(&self, key: &Key, id: &str, vpc: &str, progress: &Progress) -> Result<()> {
@@ -144,20 +144,18 @@ impl Family for InternetGateways {
         observed: Option<&Observed<InternetGatewaySpec>>,
         progress: &Progress,
     ) -> Result<Observed<InternetGatewaySpec>> {
-        let there = match observed {
-            Some(there) => there.clone(),
-            None => self.create(scope, &desired.key, progress).await?,
+        let (id, attached_to) = match observed {
+            Some(there) if there.spec == desired.spec => return Ok(there.clone()),
+            Some(there) => (there.id.clone(), there.spec.vpc_id.as_deref()),
+            None => (self.create(scope, &desired.key, progress).await?, None),
         };
-        if there.spec == desired.spec {
-            return Ok(there);
-        }
-        if let Some(vpc) = &there.spec.vpc_id {
-            self.detach(&there.id, vpc, progress).await?;
+        if let Some(vpc) = attached_to {
+            self.detach(&id, vpc, progress).await?;
         }
         if let Some(vpc) = &desired.spec.vpc_id {
-            self.attach(&desired.key, &there.id, vpc, progress).await?;
+            self.attach(&desired.key, &id, vpc, progress).await?;
         }
-        let get = || self.get(scope, &there.id);
+        let get = || self.get(scope, &id);
         ec2::read_back(progress, "ec2:DescribeInternetGateways", desired, get).await
     }
 

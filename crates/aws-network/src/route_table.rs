@@ -10,6 +10,7 @@ use aws_sdk_ec2::{
     Client,
     types::{self, Filter, ResourceType},
 };
+use futures::future::try_join_all;
 use resource::{
     Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec, Within,
 };
@@ -30,6 +31,13 @@ pub struct RouteTableSpec {
     pub routes: BTreeMap<String, String>,
     /// The ids of the subnets that follow it. One that is of another table's until now is taken from it.
     pub subnet_ids: BTreeSet<String>,
+}
+
+impl RouteTableSpec {
+    /// A new table of that VPC.
+    fn empty(vpc_id: &str) -> Self {
+        Self { vpc_id: vpc_id.to_owned(), routes: BTreeMap::new(), subnet_ids: BTreeSet::new() }
+    }
 }
 
 impl Spec for RouteTableSpec {
@@ -68,13 +76,13 @@ impl RouteTables {
         Ok(self.by_id(id).await?.map(|table| read(scope, &table)))
     }
 
-    /// Creates an empty table. The SDK gives each call a token, so its retries make no second one.
+    /// The id of a new table, which is empty. The SDK gives each call a token, so its retries make no second one.
     async fn create(
         &self,
         scope: &Scope,
         desired: &Desired<RouteTableSpec>,
         progress: &Progress,
-    ) -> Result<Observed<RouteTableSpec>> {
+    ) -> Result<String> {
         let key = &desired.key;
         let create = self
             .client
@@ -87,9 +95,7 @@ impl RouteTables {
         })
         .await?;
         let id = created.route_table.and_then(|table| table.route_table_id);
-        let id = ec2::made("ec2:CreateRouteTable", key, id)?;
-        let (operation, waits_for) = ("ec2:DescribeRouteTables", "the new route table to be seen");
-        ec2::ready(&ec2::FRESH, progress, operation, key, waits_for, || self.get(scope, &id)).await
+        ec2::made("ec2:CreateRouteTable", key, id)
     }
 }
 
@@ -130,27 +136,28 @@ impl Family for RouteTables {
         observed: Option<&Observed<RouteTableSpec>>,
         progress: &Progress,
     ) -> Result<Observed<RouteTableSpec>> {
-        let there = match observed {
-            Some(there) => there.clone(),
-            None => self.create(scope, desired, progress).await?,
+        let (id, spec) = match observed {
+            Some(there) if there.spec == desired.spec => return Ok(there.clone()),
+            Some(there) => (there.id.clone(), there.spec.clone()),
+            None => {
+                (self.create(scope, desired, progress).await?, RouteTableSpec::empty(&desired.spec.vpc_id))
+            }
         };
-        let changes = change::changes(&there.spec, &desired.spec);
-        if changes.is_empty() {
-            return Ok(there);
+        // What is in no order to one another is done at once.
+        for changes in change::changes(&spec, &desired.spec) {
+            let applied = changes.iter().map(|change| self.apply(&desired.key, &id, change, progress));
+            try_join_all(applied).await?;
         }
-        for change in &changes {
-            self.apply(&desired.key, &there.id, change, progress).await?;
-        }
-        let get = || self.get(scope, &there.id);
+        let get = || self.get(scope, &id);
         ec2::read_back(progress, "ec2:DescribeRouteTables", desired, get).await
     }
 
     async fn delete(&self, observed: &Observed<RouteTableSpec>, progress: &Progress) -> Result<()> {
         let id = observed.id.as_str();
         let Some(table) = self.by_id(id).await? else { return Ok(()) };
-        for association in table.associations().iter().filter(|association| read::is_of_subnet(association)) {
-            self.disassociate(id, association.route_table_association_id()).await?;
-        }
+        let associations = table.associations().iter().filter(|association| read::is_of_subnet(association));
+        let disassociated = associations.map(|one| self.disassociate(id, one.route_table_association_id()));
+        try_join_all(disassociated).await?;
         ec2::delete(progress, "the route table to be no longer associated", || async {
             self.client.delete_route_table().route_table_id(id).send().await.at("ec2:DeleteRouteTable", id)
         })

@@ -5,6 +5,7 @@ mod elastic_ip;
 mod interfaces;
 mod internet_gateway;
 mod nat_gateway;
+mod once;
 mod route_table;
 mod subnet;
 mod vpc;

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use aws_env::{At, SdkConfig};
+use aws_env::{At, SdkConfig, retry_while};
 use aws_sdk_ec2::{
     Client,
     types::{self, AttributeBooleanValue, Filter, ResourceType, VpcAttributeName, VpcState},
 };
 use futures::future::{try_join, try_join_all};
 use resource::{
-    Class, Desired, Effect, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec, Within,
+    Class, Desired, Effect, Error, Family, IamAction, Key, Kind, Observed, Progress, Result, Scope, Spec,
+    Within,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +32,13 @@ pub struct VpcSpec {
     pub enable_dns_hostnames: bool,
     /// Whether EC2's resolver answers in the VPC.
     pub enable_dns_support: bool,
+}
+
+impl VpcSpec {
+    /// A new VPC: <https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html>
+    fn new_in(cidr_block: &str) -> Self {
+        Self { cidr_block: cidr_block.to_owned(), enable_dns_hostnames: false, enable_dns_support: true }
+    }
 }
 
 impl Spec for VpcSpec {
@@ -66,6 +74,30 @@ fn changes(observed: &VpcSpec, desired: &VpcSpec) -> Vec<Change> {
     order.into_iter().flatten().collect()
 }
 
+/// What a VPC has beside its description.
+struct Attributes {
+    hostnames: bool,
+    support: bool,
+}
+
+/// `None` where it is being deleted.
+fn observed(scope: &Scope, vpc: &types::Vpc, attributes: Attributes) -> Option<Observed<VpcSpec>> {
+    let state = vpc.state().filter(|state| **state != VpcState::Available);
+    (state != Some(&VpcState::Deleting)).then(|| Observed {
+        id: vpc.vpc_id().unwrap_or_default().to_owned(),
+        name: None,
+        owner: scope.owner(&ec2::tags(vpc.tags())),
+        spec: VpcSpec {
+            cidr_block: vpc.cidr_block().unwrap_or_default().to_owned(),
+            enable_dns_hostnames: attributes.hostnames,
+            enable_dns_support: attributes.support,
+        },
+        outputs: BTreeMap::new(),
+        created: None,
+        pending: state.map(|state| state.as_str().to_owned()),
+    })
+}
+
 impl Vpcs {
     /// The VPCs that this configuration leads to.
     pub fn new(config: &SdkConfig) -> Self {
@@ -82,35 +114,28 @@ impl Vpcs {
         Ok(found.into_iter().find(|vpc| vpc.vpc_id() == Some(id)))
     }
 
+    /// `None` where it is gone, or not found yet.
     async fn get(&self, scope: &Scope, id: &str) -> Result<Option<Observed<VpcSpec>>> {
-        match self.by_id(id).await? {
-            Some(vpc) => self.observe(scope, &vpc).await,
-            None => Ok(None),
-        }
+        let (vpc, attributes) = try_join(self.by_id(id), self.attributes(id)).await?;
+        Ok(vpc.zip(attributes).and_then(|(vpc, attributes)| observed(scope, &vpc, attributes)))
     }
 
     /// `None` where it is deleted meanwhile.
     async fn observe(&self, scope: &Scope, vpc: &types::Vpc) -> Result<Option<Observed<VpcSpec>>> {
-        let id = vpc.vpc_id().unwrap_or_default();
+        let attributes = self.attributes(vpc.vpc_id().unwrap_or_default()).await?;
+        Ok(attributes.and_then(|attributes| observed(scope, vpc, attributes)))
+    }
+
+    async fn attributes(&self, id: &str) -> Result<Option<Attributes>> {
         let attributes = try_join(
             self.attribute(id, VpcAttributeName::EnableDnsHostnames),
             self.attribute(id, VpcAttributeName::EnableDnsSupport),
         );
-        let (enable_dns_hostnames, enable_dns_support) = match attributes.await {
-            Err(error) if error.class == Class::NotFound => return Ok(None),
-            attributes => attributes?,
-        };
-        let cidr_block = vpc.cidr_block().unwrap_or_default().to_owned();
-        let state = vpc.state().filter(|state| **state != VpcState::Available);
-        Ok((state != Some(&VpcState::Deleting)).then(|| Observed {
-            id: id.to_owned(),
-            name: None,
-            owner: scope.owner(&ec2::tags(vpc.tags())),
-            spec: VpcSpec { cidr_block, enable_dns_hostnames, enable_dns_support },
-            outputs: BTreeMap::new(),
-            created: None,
-            pending: state.map(|state| state.as_str().to_owned()),
-        }))
+        match attributes.await {
+            Ok((hostnames, support)) => Ok(Some(Attributes { hostnames, support })),
+            Err(error) if error.class == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn attribute(&self, id: &str, name: VpcAttributeName) -> Result<bool> {
@@ -123,32 +148,22 @@ impl Vpcs {
         Ok(value.and_then(|value| value.value).unwrap_or_default())
     }
 
-    async fn create(
-        &self,
-        scope: &Scope,
-        desired: &Desired<VpcSpec>,
-        progress: &Progress,
-    ) -> Result<Observed<VpcSpec>> {
+    /// The id of a new VPC, which is [`VpcSpec::new_in`] its block.
+    async fn create(&self, scope: &Scope, desired: &Desired<VpcSpec>, progress: &Progress) -> Result<String> {
         let Desired { key, spec, .. } = desired;
         let create = self
             .client
             .create_vpc()
             .cidr_block(&spec.cidr_block)
             .tag_specifications(ec2::tag_specification(scope, key, ResourceType::Vpc));
-        let created = create.send().await.at("ec2:CreateVpc", key)?;
-        let id = ec2::made("ec2:CreateVpc", key, created.vpc.and_then(|vpc| vpc.vpc_id))?;
-        self.ready(scope, key, &id, progress).await
-    }
-
-    async fn ready(
-        &self,
-        scope: &Scope,
-        key: &Key,
-        id: &str,
-        progress: &Progress,
-    ) -> Result<Observed<VpcSpec>> {
-        let get = || self.get(scope, id);
-        ec2::ready(&ec2::FRESH, progress, "ec2:DescribeVpcs", key, "the VPC to become available", get).await
+        let create = || {
+            let call = create.clone().customize().config_override(ec2::once());
+            async {
+                let created = call.send().await.at("ec2:CreateVpc", key)?;
+                ec2::made("ec2:CreateVpc", key, created.vpc.and_then(|vpc| vpc.vpc_id))
+            }
+        };
+        ec2::create(progress, key, create, || self.survey(scope)).await
     }
 
     async fn change(&self, key: &Key, id: &str, change: Change) -> Result<()> {
@@ -194,20 +209,17 @@ impl Family for Vpcs {
         observed: Option<&Observed<VpcSpec>>,
         progress: &Progress,
     ) -> Result<Observed<VpcSpec>> {
-        let key = &desired.key;
-        let there = match observed {
-            Some(there) if there.pending.is_none() => there.clone(),
-            Some(there) => self.ready(scope, key, &there.id, progress).await?,
-            None => self.create(scope, desired, progress).await?,
+        let (id, spec) = match observed {
+            Some(there) if there.pending.is_none() && there.spec == desired.spec => return Ok(there.clone()),
+            Some(there) => (there.id.clone(), there.spec.clone()),
+            None => (self.create(scope, desired, progress).await?, VpcSpec::new_in(&desired.spec.cidr_block)),
         };
-        let changes = changes(&there.spec, &desired.spec);
-        if changes.is_empty() {
-            return Ok(there);
+        let (key, waits_for) = (&desired.key, "EC2 to find the new VPC everywhere, and to have made it");
+        let fresh = |error: &Error| matches!(error.class, Class::NotFound | Class::Conflict);
+        for change in changes(&spec, &desired.spec) {
+            retry_while(&ec2::FRESH, progress, waits_for, fresh, || self.change(key, &id, change)).await?;
         }
-        for change in changes {
-            ec2::once_found(progress, || self.change(key, &there.id, change)).await?;
-        }
-        let get = || self.get(scope, &there.id);
+        let get = || self.get(scope, &id);
         ec2::read_back(progress, "ec2:DescribeVpcAttribute", desired, get).await
     }
 

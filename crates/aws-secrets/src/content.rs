@@ -3,6 +3,7 @@
 use aws_env::{At, retry_while};
 use resource::{Class, Error, Key, Progress, Result};
 use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::{
@@ -87,8 +88,14 @@ impl Secrets {
         match content {
             Content::Password { length } => Ok((password(*length), None)),
             Content::Certificate { names, valid_days, .. } => {
-                let issued = Certificate::issue(names, *valid_days, (self.now)(), previous_ca_certificate);
-                let certificate = issued.map_err(|e| failed(key, e))?;
+                let (names, valid_days, now) = (names.clone(), *valid_days, (self.now)());
+                // A key takes half a second of the processor. Beside other steps, which run in one task, it keeps none waiting;
+                // where it is given up, nothing is left but the rest of that time.
+                let issued = spawn_blocking(move || {
+                    Certificate::issue(&names, valid_days, now, previous_ca_certificate)
+                });
+                let broken_off = |error| Error::new(PUT, key, Class::Fatal, error);
+                let certificate = issued.await.map_err(broken_off)?.map_err(|e| failed(key, e))?;
                 Ok((certificate.write().map_err(|e| failed(key, e))?, Some(certificate.not_after)))
             }
             Content::Trust { certificate, version } => {

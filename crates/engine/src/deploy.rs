@@ -195,9 +195,10 @@ impl Run<'_> {
     ) -> Result<Report, RunError> {
         let history = self.deployment(&lease, command(mode), approved, &first);
         let (mut execution, history) =
-            match lease.renewed_during(self.apply(mode, approved, &lease, history)).await {
+            match lease.renewed_during(self.apply(mode, approved, &lease, history.clone())).await {
                 Ok(applied) => applied,
                 Err(error) => {
+                    self.conclude(history, Outcome::Failed).await;
                     self.release(lease).await;
                     return Err(error);
                 }
@@ -223,8 +224,11 @@ impl Run<'_> {
         deployment: Deployment,
     ) -> Result<(Execution<'_>, Deployment), RunError> {
         let begun = Instant::now();
-        // To its end, even where the run is told to stop: steps may be done already, and the report tells of them.
-        let seen = self.look(mode, approved).await?;
+        // To its end, even where the run is told to stop: steps may be done already, and the report tells of them. By then the
+        // history knows of the run, which no step has to wait for.
+        let known = history::announce(self.store, &self.settings, &deployment);
+        let (seen, ()) = futures::join!(self.look(mode, approved), known);
+        let seen = seen?;
         let deployment = Deployment { survey_millis: Some(millis(begun.elapsed())), ..deployment };
         let mut execution = self.execution(seen);
         let (history, writer) = History::begin(deployment);

@@ -16,7 +16,7 @@ pub(crate) struct History(watch::Sender<Deployment>);
 pub(crate) struct Writer(watch::Receiver<Deployment>);
 
 impl History {
-    /// A history that begins with `deployment`, and what writes it.
+    /// A history that begins with `deployment`, which is written, and what writes the rest.
     pub(crate) fn begin(deployment: Deployment) -> (Self, Writer) {
         let (sender, receiver) = watch::channel(deployment);
         (Self(sender), Writer(receiver))
@@ -37,17 +37,22 @@ impl Writer {
     /// Writes until the history ends; its last state is left to [`conclude`].
     pub(crate) async fn write(mut self, store: &dyn DeploymentStore, settings: &Settings) {
         loop {
-            let deployment = self.0.borrow_and_update().clone();
-            if let Err(error) = answer(settings, store.record(&deployment)).await {
-                tracing::warn!(%error, "the history was not written; the next write has it");
-            }
             let mut watched = self.0.clone();
             let ended = async { while watched.changed().await.is_ok() {} };
             tokio::select! { () = sleep(settings.history) => {}, () = ended => return }
             if self.0.changed().await.is_err() {
                 return;
             }
+            let deployment = self.0.borrow_and_update().clone();
+            announce(store, settings, &deployment).await;
         }
+    }
+}
+
+/// Writes how far a run is. Where that fails, a later write has it.
+pub(crate) async fn announce(store: &dyn DeploymentStore, settings: &Settings, deployment: &Deployment) {
+    if let Err(error) = answer(settings, store.record(deployment)).await {
+        tracing::warn!(%error, "the history was not written; the next write has it");
     }
 }
 

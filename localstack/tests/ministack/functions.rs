@@ -83,6 +83,42 @@ async fn a_functions_process_is_found_and_another_takes_its_place_when_it_is_kil
     Ok(())
 }
 
+/// One call of SQS.
+fn sqs(emulator: &Emulator, action: &str, input: &Value) -> Result<Value, Box<dyn Error>> {
+    let headers = format!("Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AmazonSQS.{action}\r\n");
+    let (status, body) = send(emulator.endpoint(), "POST /", &headers, &input.to_string())?;
+    assert_eq!(status, 200, "{body}");
+    Ok(serde_json::from_str(&body)?)
+}
+
+#[tokio::test]
+async fn a_mapping_with_large_batches_gives_one_invocation_more_messages_than_one_receive() -> Outcome {
+    let emulator = start(|_| ()).await?;
+    create_function(&emulator)?;
+    let url = sqs(&emulator, "CreateQueue", &json!({ "QueueName": "events" }))?["QueueUrl"].clone();
+    for batch in 0..3 {
+        let entry = |index| json!({ "Id": format!("{index}"), "MessageBody": format!("{batch}-{index}") });
+        let entries: Vec<_> = (0..10).map(entry).collect();
+        sqs(&emulator, "SendMessageBatch", &json!({ "QueueUrl": url, "Entries": entries }))?;
+    }
+    let mapping = json!({
+        "FunctionName": "environment",
+        "EventSourceArn": format!("arn:aws:sqs:{}:{}:events", localstack::REGION, localstack::ACCOUNT),
+        "BatchSize": 25,
+        "MaximumBatchingWindowInSeconds": 1,
+    });
+    let (status, body) =
+        send(emulator.endpoint(), "POST /2015-03-31/event-source-mappings", "", &mapping.to_string())?;
+    assert_eq!(status, 202, "{body}");
+    let log = emulator.log().ok_or("the emulator keeps no log")?;
+    let by = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !std::fs::read_to_string(log)?.contains("processed 25 SQS messages") {
+        assert!(std::time::Instant::now() < by, "{}", std::fs::read_to_string(log)?);
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn its_functions_end_with_it() -> Outcome {
     let emulator = start(|_| ()).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use blueprint::bootstrap::{self, Repository};
 use end_to_end::Local;
-use engine::Mode;
+use engine::{Approved, Mode};
 use headwater::{
     Run,
     commands::{bootstrap::workbench, deploy},
@@ -23,9 +23,9 @@ fn repository() -> Repository {
 }
 
 async fn apply(local: &Local, bench: &Workbench, mode: Mode) -> Result<usize> {
-    let plan = bench.plan(mode).await?;
+    let approved = Approved::Proposed(bench.propose(mode).await?);
     let run = Run { target: local.target.clone(), json: false, stop: CancellationToken::new() };
-    let report = deploy::execute_with(bench, &run, mode, &plan, Arc::new(Silent)).await?;
+    let report = deploy::execute_with(bench, &run, approved, Arc::new(Silent)).await?;
     if let Some((step, error)) = report.failures().next() {
         bail!("{}: {}", step.key, deploy::chain(error));
     }

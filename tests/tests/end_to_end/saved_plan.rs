@@ -17,6 +17,7 @@ async fn a_saved_plan_is_applied_and_refused_for_any_other_code_configuration_or
     let said = local.headwater(&["plan", "--json", "--out", file]).await?.expect(0)?.json()?;
     assert_eq!(said, serde_json::from_str::<Value>(&fs::read_to_string(&plan)?)?);
     assert_eq!(said["steps"].as_array().map(Vec::len), Some(local.bench.graph.nodes().count()));
+    assert_eq!(said["estimate"]["unknown"]["because"], "nothing was deployed to local yet");
 
     let packages = local.target.packages.replace(other_code(&local)?);
     let code = local.headwater(&apply).await?.expect(1)?;
@@ -33,8 +34,17 @@ async fn a_saved_plan_is_applied_and_refused_for_any_other_code_configuration_or
     local.headwater(&apply).await?.expect(0)?;
     local.headwater(&["drift"]).await?.expect(0)?;
 
-    // Once it is applied, nothing that comes after it is within it.
     local.destroy(false).await?;
+    let again = local.directory().join("again.json");
+    let again = again.to_str().context("a path of UTF-8")?;
+    let said = local.headwater(&["plan", "--json", "--out", again]).await?.expect(0)?.json()?;
+    let estimate = &said["estimate"]["known"];
+    assert!(estimate["millis"].as_u64() > estimate["longest"][0]["millis"].as_u64(), "{estimate}");
+    assert_eq!(estimate["unmeasured"], 0);
+    let made = local.headwater(&["deploy", "--plan", again]).await?.expect(0)?;
+    assert!(made.stdout.contains("Takes about "), "{}", made.stdout);
+
+    // Once a plan is applied, nothing that comes after it is within it.
     local.queue().await?.set_visibility_timeout(77).await?;
     let later = local.headwater(&apply).await?.expect(1)?;
     insta::assert_snapshot!("deploy_of_a_plan_that_is_out_of_date", words(&local, &later.stderr));

@@ -10,7 +10,7 @@ use aws_sdk_iam::error::ProvideErrorMetadata;
 use aws_sqs::Queues;
 use blueprint::bootstrap::{self, BootstrapRoles, Documents, Repository};
 use end_to_end::{DEFAULTS, Local};
-use engine::{InMemory, Mode, Report};
+use engine::{Approved, InMemory, Mode, Report};
 use headwater::{
     Run,
     cli::Target,
@@ -49,9 +49,9 @@ pub(crate) fn without_tls(mut bench: Workbench) -> Result<Workbench> {
 
 /// Plans and applies, as the command does.
 pub(crate) async fn apply(bench: &Workbench, target: &Target, mode: Mode) -> Result<Report> {
-    let plan = bench.plan(mode).await?;
+    let approved = Approved::Proposed(bench.propose(mode).await?);
     let run = Run { target: target.clone(), json: false, stop: CancellationToken::new() };
-    let report = deploy::execute_with(bench, &run, mode, &plan, Arc::new(Silent)).await?;
+    let report = deploy::execute_with(bench, &run, approved, Arc::new(Silent)).await?;
     let failed: Vec<_> =
         report.failures().map(|(step, error)| format!("{}: {}", step.key, deploy::chain(error))).collect();
     ensure!(failed.is_empty(), "{}", failed.join("\n"));

@@ -43,25 +43,21 @@ impl Services {
             Some(service) => Created::Found(service),
             None => self.create(scope, desired, place, progress).await?,
         };
-        match created {
+        let made = match created {
             Created::New(service) => self.follow_primary(place, &service, want, progress).await?,
             Created::Found(service) => self.change(place, &service, want, progress).await?,
-        }
-        let waits_for = "the service to be found";
-        let made = wait_until(&SETTLE, progress, DESCRIBE, place.resource, waits_for, || async {
-            let service = self.one(place).await?.filter(observe::is_active);
-            service.map(|service| observe::observe(scope, &service)).transpose()
-        });
-        tags::hold(CREATE, key, "service", made.await?)
+        };
+        tags::hold(CREATE, key, "service", observe::observe(scope, &made)?)
     }
 
+    /// The service as it is then.
     async fn change(
         &self,
         place: Place<'_>,
         service: &types::Service,
         want: &ServiceSpec,
         progress: &Progress,
-    ) -> Result<()> {
+    ) -> Result<types::Service> {
         let have = observe::spec(service);
         let have = have.map_err(|error| Error::new(DESCRIBE, place.resource, Class::Fatal, error))?;
         let has_failed = observe::primary(service).is_some_and(observe::has_failed);
@@ -79,8 +75,14 @@ impl Services {
             Some(deployment) if observe::is_in_progress(deployment) => {
                 self.follow_primary(place, service, want, progress).await
             }
-            _ => Ok(()),
+            _ => self.found(place, progress).await,
         }
+    }
+
+    async fn found(&self, place: Place<'_>, progress: &Progress) -> Result<types::Service> {
+        let waits_for = "the service to be found";
+        let find = || async { Ok(self.one(place).await?.filter(observe::is_active)) };
+        wait_until(&SETTLE, progress, DESCRIBE, place.resource, waits_for, find).await
     }
 
     /// Sets the count to 0 and waits until every task is STOPPED: until then the old writer may still write.
@@ -136,7 +138,7 @@ impl Services {
         service: &types::Service,
         want: &ServiceSpec,
         progress: &Progress,
-    ) -> Result<()> {
+    ) -> Result<types::Service> {
         match observe::primary(service).and_then(|deployment| deployment.id()) {
             Some(id) => self.follow(Following { place, id, count: want.desired_count }, progress).await,
             None => {

@@ -63,10 +63,7 @@ impl Services {
     /// Waits until no task of a service that had the name still stops: somebody may have deleted it without waiting, and
     /// its writer with it.
     async fn vacated(&self, place: Place<'_>, progress: &Progress) -> Result<()> {
-        match self.one(place).await?.filter(observe::is_active) {
-            Some(_) => Ok(()),
-            None => self.stopped(place, progress).await,
-        }
+        self.idle(place, progress, observe::is_active).await
     }
 
     /// Who has the name: ours, by an attempt whose reply was lost; somebody else; or one that drains, which is a conflict

@@ -1,6 +1,7 @@
 //! Deleting a service: its tasks are stopped before it is, so that nothing of it runs when it is gone.
 
 use aws_env::{At, retry_while, wait_until};
+use futures::future::try_join;
 use resource::{Class, Observed, Progress, Result};
 
 use super::{Place, Services, observe};
@@ -33,8 +34,8 @@ impl Services {
             Ok((!there).then_some(()))
         };
         let waits_for = "the service to be INACTIVE";
-        wait_until(&DRAIN, progress, DELETE, place.resource, waits_for, is_gone).await?;
+        let is_gone = wait_until(&DRAIN, progress, DELETE, place.resource, waits_for, is_gone);
         // One that somebody else deleted may have tasks that stop still.
-        self.stopped(place, progress).await
+        try_join(is_gone, self.stopped(place, progress)).await.map(drop)
     }
 }

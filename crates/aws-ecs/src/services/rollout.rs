@@ -33,21 +33,21 @@ enum Stage {
 }
 
 impl Services {
-    /// Returns when the deployment is COMPLETED.
+    /// The service, once the deployment is COMPLETED.
     ///
     /// # Errors
     /// [`Class::Fatal`] where it failed or another one took its place, [`Class::RetryLater`] where it takes too long; either
     /// with what became of its tasks.
-    pub(super) async fn follow(&self, following: Following<'_>, progress: &Progress) -> Result<()> {
+    pub(super) async fn follow(&self, following: Following<'_>, progress: &Progress) -> Result<Service> {
         let Following { place, id, .. } = following;
         let seen = AtomicBool::new(false);
         let poll = || async {
             let service = self.one(place).await?.filter(observe::is_active);
-            let stage = service.map_or(Stage::Absent, |service| stage(&service, following));
+            let stage = service.as_ref().map_or(Stage::Absent, |service| stage(service, following));
             let failed =
                 |text: String| Err(Error::new(observe::DESCRIBE, place.resource, Class::Fatal, text));
             match stage {
-                Stage::Done => return Ok(Some(())),
+                Stage::Done => return Ok(service),
                 Stage::Failed(reason) => return failed(format!("the deployment {id} {reason}")),
                 Stage::Absent if seen.load(Ordering::Relaxed) => {
                     return failed(format!("the deployment {id} is gone before it was done"));
@@ -66,7 +66,7 @@ impl Services {
         let silent = Progress::silent();
         let done = wait_until(&ROLLOUT, &silent, observe::DESCRIBE, place.resource, &waits_for, poll).await;
         match done {
-            Ok(()) => Ok(()),
+            Ok(service) => Ok(service),
             Err(error) => Err(self.explain(following, error).await),
         }
     }

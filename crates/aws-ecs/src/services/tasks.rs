@@ -1,7 +1,7 @@
 //! A service's tasks, and waiting until all of them are STOPPED.
 
 use aws_env::{At, wait_until};
-use aws_sdk_ecs::types::{DesiredStatus, Task};
+use aws_sdk_ecs::types::{DesiredStatus, Service, Task};
 use futures::future::{try_join, try_join_all};
 use resource::{Class, Progress, Result};
 
@@ -47,8 +47,21 @@ impl Services {
 
     /// Waits until the service has no task that is not STOPPED. Assumes that its count is 0.
     pub(super) async fn stopped(&self, place: Place<'_>, progress: &Progress) -> Result<()> {
+        self.idle(place, progress, |_| false).await
+    }
+
+    /// The same, but that a service which `may_run` is waited for no longer.
+    pub(super) async fn idle(
+        &self,
+        place: Place<'_>,
+        progress: &Progress,
+        may_run: impl Fn(&Service) -> bool,
+    ) -> Result<()> {
         let poll = || async {
             let (service, tasks) = try_join(self.one(place), self.tasks(place)).await?;
+            if service.as_ref().is_some_and(&may_run) {
+                return Ok(Some(()));
+            }
             let left: Vec<_> = tasks.iter().filter(|task| !is_stopped(task)).collect();
             let counted = service.map_or(0, |service| service.running_count() + service.pending_count());
             if left.is_empty() && counted == 0 {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use aws_env::scripted::{Reply, Request, Script, assert_actions};
+use aws_sdk_ecs::config::retry::RetryConfig;
 use resource::{Desired, Family, Observed, Owner, Progress, Result, Scope};
 use serde_json::{Value, json};
 
@@ -94,6 +95,8 @@ fn desired(spec: TaskDefinitionSpec) -> Desired<TaskDefinitionSpec> {
 struct Ecs {
     revisions: Vec<Value>,
     faults: Vec<(&'static str, Reply)>,
+    /// Whether the answer to the next registration is lost.
+    loses: bool,
 }
 
 fn script(ecs: Ecs) -> (Script, Arc<Mutex<Ecs>>) {
@@ -139,6 +142,9 @@ impl Ecs {
             },
             "RegisterTaskDefinition" => {
                 self.revisions.push(stored(body, self.revisions.len() + 1));
+                if std::mem::take(&mut self.loses) {
+                    return Reply::reset();
+                }
                 Reply::json(200, json!({"taskDefinition": self.revisions.last()}))
             }
             "DeregisterTaskDefinition" => {
@@ -257,6 +263,22 @@ async fn every_change_is_a_new_revision_and_the_old_one_stays() {
     assert!(TaskDefinitions::RENEWED.contains(&"arn"));
     assert_eq!(state.lock().unwrap().revisions.iter().filter(|one| one["status"] == "ACTIVE").count(), 2);
     assert_eq!(survey(&script).await, [next]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_whose_answer_was_lost_is_found_and_one_that_was_not_made_is_made() {
+    let made = Ecs { loses: true, ..Ecs::default() };
+    let not_made = Ecs { faults: vec![("RegisterTaskDefinition", Reply::reset())], ..Ecs::default() };
+    for (ecs, attempts) in [(made, 1), (not_made, 2)] {
+        let (script, state) = script(ecs);
+        // As in a deploy, the SDK makes a call again whose answer is lost.
+        let retrying = script.config().to_builder().retry_config(RetryConfig::standard()).build();
+        let family = TaskDefinitions::new(&retrying);
+        let ensured = family.ensure(&scope(), &desired(spec()), None, &Progress::silent()).await.unwrap();
+        assert_eq!(registrations(&script), attempts);
+        assert_eq!(state.lock().unwrap().revisions.len(), 1);
+        assert_eq!(survey(&script).await, [ensured]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

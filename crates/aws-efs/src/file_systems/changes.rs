@@ -19,20 +19,19 @@ pub(super) enum Change {
     AutomaticBackups(bool),
 }
 
-/// The changes. The policy comes first, since until it is there, whoever reaches a mount target may mount; the throughput
-/// mode last, since EFS takes no other change while it changes that.
-pub(super) fn changes(observed: &FileSystemSpec, desired: &FileSystemSpec) -> Vec<Change> {
+/// The changes, in groups of which the second waits for the first. The throughput mode comes last, since EFS takes no other
+/// change while it changes that.
+pub(super) fn changes(observed: &FileSystemSpec, desired: &FileSystemSpec) -> [Vec<Change>; 2] {
     let FileSystemSpec { throughput_mode, automatic_backups, policy, .. } = desired;
-    [
+    let settings = [
         (observed.policy != *policy).then(|| Change::Policy(policy.clone())),
         (lifecycle(observed) != lifecycle(desired)).then(|| Change::Lifecycle(lifecycle(desired))),
         (observed.automatic_backups != *automatic_backups)
             .then_some(Change::AutomaticBackups(*automatic_backups)),
-        (observed.throughput_mode != *throughput_mode).then_some(Change::Throughput(*throughput_mode)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    ];
+    let throughput =
+        (observed.throughput_mode != *throughput_mode).then_some(Change::Throughput(*throughput_mode));
+    [settings.into_iter().flatten().collect(), throughput.into_iter().collect()]
 }
 
 /// Each transition in an object of its own, as EFS asks for:

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_env::{At, Patience, retry_while, wait_until};
 use aws_sdk_efs::types::{BackupPolicy, FileSystemDescription, LifeCycleState, Status};
+use futures::future::try_join_all;
 use resource::{Class, Desired, Error, Key, Observed, Owner, Progress, Result, Scope};
 
 use super::{
@@ -30,7 +31,7 @@ const STALE: Patience =
     Patience::new(Duration::from_millis(250), Duration::from_secs(2), Duration::from_secs(60));
 
 impl FileSystems {
-    /// Creates the file system where it is absent and changes what differs, one call after another.
+    /// Creates the file system where it is absent and changes what differs.
     pub(super) async fn make_so(
         &self,
         scope: &Scope,
@@ -51,14 +52,14 @@ impl FileSystems {
             let text = "EFS cannot change a file system's encryption or performance mode";
             return Err(Error::new("elasticfilesystem:UpdateFileSystem", &desired.key, Class::Fatal, text));
         }
-        let changes = changes(&there.spec, &desired.spec);
-        if changes.is_empty() {
+        if there.spec == desired.spec {
             return Ok(there);
         }
-        for change in &changes {
-            self.apply(&desired.key, &there, change, progress).await?;
+        // What is in no order to one another is done at once.
+        for changes in changes(&there.spec, &desired.spec) {
+            let applied = changes.iter().map(|change| self.apply(&desired.key, &there, change, progress));
+            try_join_all(applied).await?;
         }
-        self.available(scope, &desired.key, &there.id, progress).await?;
         self.read_back(scope, desired, &there.id, progress).await
     }
 
@@ -124,15 +125,12 @@ impl FileSystems {
         let operation = "elasticfilesystem:DescribeFileSystems";
         let waits_for = "the file system to become available";
         let there = wait_until(&SETTLE, progress, operation, key, waits_for, || async {
-            let there = list::file_systems(&self.client, Some(id)).await?.into_iter().next();
-            match there.as_ref().map(|there| &there.life_cycle_state) {
-                Some(LifeCycleState::Error) => {
-                    let text = format!("EFS says that the file system `{id}` is in the state `error`");
-                    Err(Error::new(operation, key, Class::Fatal, text))
-                }
-                Some(LifeCycleState::Available) => self.observe(scope, id).await,
-                _ => Ok(None),
+            let there = self.observe(scope, id).await?;
+            if there.as_ref().is_some_and(|there| there.pending.as_deref() == Some("error")) {
+                let text = format!("EFS says that the file system `{id}` is in the state `error`");
+                return Err(Error::new(operation, key, Class::Fatal, text));
             }
+            Ok(there.filter(|there| there.pending.is_none()))
         })
         .await?;
         if there.owner == Owner::Us(key.clone()) { Ok(there) } else { Err(taken(key, &there)) }
@@ -187,8 +185,8 @@ impl FileSystems {
         }
     }
 
-    /// The file system once it reads as desired, or as it reads when that takes too long: then the next plan shows what
-    /// is left.
+    /// The file system once it reads as desired, or as it reads when that takes too long and it is available: then the next
+    /// plan shows what is left.
     async fn read_back(
         &self,
         scope: &Scope,
@@ -198,10 +196,12 @@ impl FileSystems {
     ) -> Result<Observed<FileSystemSpec>> {
         let (operation, key) = ("elasticfilesystem:DescribeFileSystems", &desired.key);
         let read = wait_until(&STALE, progress, operation, key, "the change to be seen", || async {
-            Ok(self.observe(scope, id).await?.filter(|there| there.spec == desired.spec))
+            let there = self.observe(scope, id).await?;
+            Ok(there.filter(|there| there.pending.is_none() && there.spec == desired.spec))
         });
         match read.await {
-            Err(error) if error.class == Class::RetryLater => self.observe(scope, id).await?.ok_or(error),
+            // Another throughput mode takes minutes.
+            Err(error) if error.class == Class::RetryLater => self.available(scope, key, id, progress).await,
             read => read,
         }
     }

@@ -1,13 +1,14 @@
-//! Making a file system's mount targets as they are desired, and deleting them: one at a time, since EFS lets a zone have
-//! only one, and those that are being made in one zone at once collide.
+//! Making a file system's mount targets as they are desired, and deleting them: all at once, since each is in a zone of its
+//! own. EFS lets a zone have only one, and those that are being made in one zone at once collide.
 
 use std::time::Duration;
 
 use aws_env::{At, Patience, retry_while, wait_until};
 use aws_sdk_efs::types::{LifeCycleState, MountTargetDescription};
+use futures::future::try_join_all;
 use resource::{Class, Desired, Error, Key, Observed, Owner, Progress, Result};
 
-use super::MountTargets;
+use super::{MountTargets, read};
 use crate::{
     MountTargetsSpec,
     list::{found, is_going, is_unsettled},
@@ -35,23 +36,19 @@ impl MountTargets {
         let unwanted = |target: &MountTargetDescription| {
             target.life_cycle_state == LifeCycleState::Error || !spec.subnet_ids.contains(target.subnet_id())
         };
-        self.remove(key.as_str(), file_system, progress, unwanted).await?;
-        for subnet in &spec.subnet_ids {
-            if self.in_subnet(file_system, subnet).await?.is_none() {
-                self.create(key, spec, subnet, progress).await?;
-            }
-            let id = self.available(key, file_system, subnet, progress).await?;
-            self.regroup(key, spec, &id, progress).await?;
+        let kept = self.remove(key.as_str(), file_system, progress, unwanted).await?;
+        let missing = spec.subnet_ids.iter().filter(|subnet| in_subnet(&kept, subnet).is_none());
+        try_join_all(missing.map(|subnet| self.create(key, spec, subnet, progress))).await?;
+        let targets = self.available(key, spec, progress).await?;
+        let groups = self.groups_of(&targets).await?;
+        let there = read(Owner::Us(key.clone()), file_system, &targets, groups.clone());
+        if there.pending.is_none() && there.spec == *spec {
+            return Ok(there);
         }
+        let differing = targets.iter().zip(groups).filter(|(_, groups)| *groups != spec.security_group_ids);
+        let regrouped = differing.map(|(one, _)| self.regroup(key, spec, one.mount_target_id(), progress));
+        try_join_all(regrouped).await?;
         self.read_back(desired, progress).await
-    }
-
-    /// The mount target in that subnet, unless it is being deleted.
-    async fn in_subnet(&self, file_system: &str, subnet: &str) -> Result<Option<MountTargetDescription>> {
-        let targets = self.list(file_system).await?.into_iter();
-        Ok(targets
-            .into_iter()
-            .find(|target| target.subnet_id() == subnet && !is_going(&target.life_cycle_state)))
     }
 
     async fn create(
@@ -61,6 +58,7 @@ impl MountTargets {
         subnet: &str,
         progress: &Progress,
     ) -> Result<()> {
+        let operation = "elasticfilesystem:CreateMountTarget";
         let file_system = spec.file_system_id.as_str();
         let groups = spec.security_group_ids.iter().cloned().collect();
         let create = self.client.create_mount_target().file_system_id(file_system).subnet_id(subnet);
@@ -71,12 +69,17 @@ impl MountTargets {
         retry_while(&FRESH, progress, waits_for, may_pass, || {
             let create = create.clone();
             async move {
-                match create.send().await.at("elasticfilesystem:CreateMountTarget", key) {
+                match create.send().await.at(operation, key) {
+                    // Of two that are asked for in one zone at once, EFS may give the same to both.
+                    Ok(made) if made.subnet_id() != subnet => {
+                        let text = format!("the zone of {subnet} has a mount target in {}", made.subnet_id());
+                        Err(Error::new(operation, key, Class::Conflict, text))
+                    }
                     Ok(_) => Ok(()),
                     // Made by an attempt whose reply was lost, or its zone has another one still.
                     Err(error) if error.says("MountTargetConflict") => {
-                        let made = self.in_subnet(file_system, subnet).await?;
-                        made.map(drop).ok_or(Error { class: Class::Conflict, ..error })
+                        let there = self.list(file_system).await?;
+                        in_subnet(&there, subnet).map(drop).ok_or(Error { class: Class::Conflict, ..error })
                     }
                     Err(error) => Err(error),
                 }
@@ -85,36 +88,32 @@ impl MountTargets {
         .await
     }
 
-    /// The id of the mount target in that subnet once it is `available`.
+    /// The mount targets in the subnets, once all are `available`.
     async fn available(
         &self,
         key: &Key,
-        file_system: &str,
-        subnet: &str,
+        spec: &MountTargetsSpec,
         progress: &Progress,
-    ) -> Result<String> {
+    ) -> Result<Vec<MountTargetDescription>> {
         let operation = "elasticfilesystem:DescribeMountTargets";
-        let waits_for = format!("the mount target in {subnet} to become available");
-        wait_until(&SETTLE, progress, operation, key, &waits_for, || async {
-            let target = self.in_subnet(file_system, subnet).await?;
-            match target.as_ref().map(|target| &target.life_cycle_state) {
-                Some(LifeCycleState::Error) => {
-                    let text = format!(
-                        "EFS could not make the mount target in {subnet}: it is in the state `error`"
-                    );
-                    Err(Error::new(operation, key, Class::Fatal, text))
-                }
-                Some(LifeCycleState::Available) => Ok(target.map(|target| target.mount_target_id)),
-                _ => Ok(None),
+        let waits_for = "the mount targets to become available";
+        wait_until(&SETTLE, progress, operation, key, waits_for, || async {
+            let mut targets = self.list(&spec.file_system_id).await?;
+            targets.retain(|target| !is_going(&target.life_cycle_state));
+            let of_spec = targets.iter().filter(|target| spec.subnet_ids.contains(target.subnet_id()));
+            if let Some(failed) = of_spec.clone().find(|one| one.life_cycle_state == LifeCycleState::Error) {
+                let subnet = failed.subnet_id();
+                let text =
+                    format!("EFS could not make the mount target in {subnet}: it is in the state `error`");
+                return Err(Error::new(operation, key, Class::Fatal, text));
             }
+            let usable = of_spec.filter(|target| target.life_cycle_state == LifeCycleState::Available);
+            Ok((usable.count() == spec.subnet_ids.len()).then_some(targets))
         })
         .await
     }
 
     async fn regroup(&self, key: &Key, spec: &MountTargetsSpec, id: &str, progress: &Progress) -> Result<()> {
-        if self.groups(id).await? == spec.security_group_ids {
-            return Ok(());
-        }
         let may_pass = |error: &Error| error.class == Class::NotFound || is_unsettled(error);
         retry_while(&FRESH, progress, "EFS to know the security groups", may_pass, || async {
             let modify = self.client.modify_mount_target_security_groups().mount_target_id(id);
@@ -145,35 +144,42 @@ impl MountTargets {
         }
     }
 
-    /// Deletes the unwanted ones, and waits until they are gone, with whatever else is being deleted.
+    /// Deletes the unwanted ones, waits until they are gone, with whatever else is being deleted, and gives those that stay.
     pub(super) async fn remove(
         &self,
         resource: &str,
         file_system: &str,
         progress: &Progress,
         unwanted: impl Fn(&MountTargetDescription) -> bool,
-    ) -> Result<()> {
+    ) -> Result<Vec<MountTargetDescription>> {
         let targets = self.list(file_system).await?;
-        for target in targets.iter().filter(|target| unwanted(target) && !is_going(&target.life_cycle_state))
-        {
+        let goes = |target: &&MountTargetDescription| unwanted(target) || is_going(&target.life_cycle_state);
+        if !targets.iter().any(|target| goes(&target)) {
+            return Ok(targets);
+        }
+        let doomed = targets.iter().filter(|target| unwanted(target) && !is_going(&target.life_cycle_state));
+        let deleted = doomed.map(|target| async {
             let id = target.mount_target_id();
             let waits_for = "EFS to end what it does with the mount target";
             let deleted = retry_while(&SETTLE, progress, waits_for, is_unsettled, || async {
                 let delete = self.client.delete_mount_target().mount_target_id(id).send().await;
                 delete.at("elasticfilesystem:DeleteMountTarget", resource)
             });
-            found(deleted.await)?;
-        }
-        if !targets.iter().any(|target| unwanted(target) || is_going(&target.life_cycle_state)) {
-            return Ok(());
-        }
+            found(deleted.await)
+        });
+        try_join_all(deleted).await?;
         let operation = "elasticfilesystem:DescribeMountTargets";
         wait_until(&SETTLE, progress, operation, resource, "the mount targets to be gone", || async {
             let mut left = self.list(file_system).await?;
             left.retain(|target| target.life_cycle_state != LifeCycleState::Deleted);
-            let gone = !left.iter().any(|target| unwanted(target) || is_going(&target.life_cycle_state));
-            Ok(gone.then_some(()))
+            Ok((!left.iter().any(|target| goes(&target))).then_some(left))
         })
         .await
     }
+}
+
+/// The mount target in that subnet, unless it is being deleted.
+fn in_subnet<'a>(targets: &'a [MountTargetDescription], subnet: &str) -> Option<&'a MountTargetDescription> {
+    let mut kept = targets.iter().filter(|target| !is_going(&target.life_cycle_state));
+    kept.find(|target| target.subnet_id() == subnet)
 }

@@ -2,18 +2,20 @@
 
 mod delete;
 
+use std::collections::BTreeMap;
+
 use aws_env::{At, SdkConfig, retry_while, wait_until};
 use aws_sdk_ec2::{
     Client,
     types::{Filter, IpPermission, ResourceType, SecurityGroup, SecurityGroupRule},
 };
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use resource::{
     Class, Desired, Error, Family, IamAction, Key, Kind, Observed, Owner, Progress, Result, Scope, Within,
 };
 
 use super::{SecurityGroupSpec, rules::is_node};
-use crate::ec2::{self, FRESH, STALE};
+use crate::ec2::{self, FRESH};
 use crate::scopes::{INTERFACES, NEW_SECURITY_GROUP, OWN, TAGS};
 
 const CREATE: &str = "ec2:CreateSecurityGroup";
@@ -62,37 +64,41 @@ impl SecurityGroups {
         self.list([ec2::filter("group-name", name)].into_iter().chain(vpc).collect()).await
     }
 
-    /// The rules that let everything out of the group and are no resource of ours, by their ids; `None` where there is
-    /// none. Where the group shows one that the listing of rules does not show yet, there are no ids.
-    async fn default_egress(&self, group: &SecurityGroup) -> Result<Option<Vec<String>>> {
-        if !group.ip_permissions_egress().iter().any(lets_everything) {
-            return Ok(None);
-        }
-        let id = group.group_id().unwrap_or_default();
+    /// The rules of the group of that id; none where there is no such group.
+    async fn rules(&self, id: &str) -> Result<Vec<SecurityGroupRule>> {
         let rules = self.client.describe_security_group_rules().filters(ec2::filter("group-id", id));
-        let rules: Vec<_> =
-            rules.into_paginator().items().send().try_collect().await.at(DESCRIBE_RULES, id)?;
-        let of_everything: Vec<_> = rules.iter().filter(|rule| lets_everything_out(rule)).collect();
-        let left: Vec<_> = of_everything
-            .iter()
-            .filter(|rule| !is_node(rule))
-            .filter_map(|rule| rule.security_group_rule_id.clone())
-            .collect();
-        Ok((of_everything.is_empty() || !left.is_empty()).then_some(left))
+        rules.into_paginator().items().send().try_collect().await.at(DESCRIBE_RULES, id)
     }
 
+    /// The group, with what [`default_egress`] says of it.
+    async fn see(
+        &self,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<(Observed<SecurityGroupSpec>, Option<Vec<String>>)>> {
+        let (group, rules) = try_join(self.group(id), self.rules(id)).await?;
+        Ok(group.map(|group| {
+            let default = default_egress(&group, &rules);
+            (observed(scope, &group, default.is_some()), default)
+        }))
+    }
+
+    /// Asks for the rules only of a group that lets everything out.
     async fn observe(&self, scope: &Scope, group: &SecurityGroup) -> Result<Observed<SecurityGroupSpec>> {
-        let default_egress = self.default_egress(group).await?.is_some();
-        Ok(observed(scope, group, default_egress))
+        let rules = match group.ip_permissions_egress().iter().any(lets_everything) {
+            true => self.rules(group.group_id().unwrap_or_default()).await?,
+            false => Vec::new(),
+        };
+        Ok(observed(scope, group, default_egress(group, &rules).is_some()))
     }
 
-    /// The new group, or the one that a run before this one made. EC2's own rule is in it still.
+    /// The id of the new group, or of the one that a run before this one made. EC2's own rule is in it still.
     async fn create(
         &self,
         scope: &Scope,
         desired: &Desired<SecurityGroupSpec>,
         progress: &Progress,
-    ) -> Result<Observed<SecurityGroupSpec>> {
+    ) -> Result<String> {
         let Desired { key, name, spec } = desired;
         let fatal = |text: &str| Error::new(CREATE, key, Class::Fatal, text.to_owned());
         let name = name.as_deref().ok_or_else(|| fatal("a security group needs a name"))?;
@@ -105,7 +111,7 @@ impl SecurityGroups {
             .tag_specifications(ec2::tag_specification(scope, key, ResourceType::SecurityGroup));
         // A lost reply does no harm: the name is taken then, by what is ours.
         let is_fresh = |error: &Error| error.class == Class::NotFound;
-        let id = retry_while(&FRESH, progress, "EC2 to know the VPC", is_fresh, || async {
+        retry_while(&FRESH, progress, "EC2 to know the VPC", is_fresh, || async {
             match create.clone().send().await.at(CREATE, key) {
                 Ok(made) => made.group_id.ok_or_else(|| fatal("EC2 gave no id for the group")),
                 Err(error) if error.class == Class::AlreadyExists => {
@@ -117,39 +123,54 @@ impl SecurityGroups {
                 Err(error) => Err(error),
             }
         })
-        .await?;
-        let seen = || async {
-            match self.group(&id).await? {
-                Some(group) => self.observe(scope, &group).await.map(Some),
-                None => Ok(None),
-            }
-        };
-        ec2::ready(&FRESH, progress, DESCRIBE, key, "the new security group to be seen", seen).await
+        .await
     }
 
-    /// Takes away EC2's own rules, and returns the group when it shows none of them any more.
-    async fn empty(
+    /// The group once it is seen as ours, with EC2's own rules or, where they are not wanted, without: they are taken away
+    /// as they are seen.
+    async fn settled(
         &self,
         scope: &Scope,
-        key: &Key,
+        desired: &Desired<SecurityGroupSpec>,
         id: &str,
         progress: &Progress,
     ) -> Result<Observed<SecurityGroupSpec>> {
-        let waits_for = "the rule that lets everything out to be gone";
-        wait_until(&STALE, progress, DESCRIBE, key, waits_for, || async {
-            let Some(group) = self.group(id).await? else { return Ok(None) };
-            let Some(rules) = self.default_egress(&group).await? else {
-                return Ok(Some(observed(scope, &group, false)));
+        let key = &desired.key;
+        let see = || async {
+            let seen = self.see(scope, id).await?;
+            Ok(seen.filter(|(group, _)| group.owner == Owner::Us(key.clone())))
+        };
+        let waits_for = "the security group to be seen without the rule that lets everything out";
+        wait_until(&FRESH, progress, DESCRIBE, key, waits_for, || async {
+            let default = match see().await? {
+                Some((_, Some(default))) if !desired.spec.default_egress => default,
+                seen => return Ok(seen.map(|(group, _)| group)),
             };
-            if !rules.is_empty() {
-                let revoke = self.client.revoke_security_group_egress().group_id(id);
-                let revoke = revoke.set_security_group_rule_ids(Some(rules));
-                ec2::or_gone(revoke.send().await.at(REVOKE_EGRESS, key))?;
+            if default.is_empty() {
+                return Ok(None);
             }
-            Ok(None)
+            let revoke = self.client.revoke_security_group_egress().group_id(id);
+            let revoke = revoke.set_security_group_rule_ids(Some(default));
+            ec2::or_gone(revoke.send().await.at(REVOKE_EGRESS, key))?;
+            Ok(see().await?.filter(|(_, left)| left.is_none()).map(|(group, _)| group))
         })
         .await
     }
+}
+
+/// The rules that let everything out of the group and are no resource of ours, by their ids; `None` where there is none.
+/// Where the group shows one that its rules do not show yet, there are no ids.
+fn default_egress(group: &SecurityGroup, rules: &[SecurityGroupRule]) -> Option<Vec<String>> {
+    if !group.ip_permissions_egress().iter().any(lets_everything) {
+        return None;
+    }
+    let of_everything: Vec<_> = rules.iter().filter(|rule| lets_everything_out(rule)).collect();
+    let left: Vec<_> = of_everything
+        .iter()
+        .filter(|rule| !is_node(rule))
+        .filter_map(|rule| rule.security_group_rule_id.clone())
+        .collect();
+    (of_everything.is_empty() || !left.is_empty()).then_some(left)
 }
 
 fn lets_everything(permission: &IpPermission) -> bool {
@@ -183,17 +204,14 @@ fn own_id(scope: &Scope, key: &Key, group: &SecurityGroup) -> Result<String> {
 fn observed(scope: &Scope, group: &SecurityGroup, default_egress: bool) -> Observed<SecurityGroupSpec> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let (id, name, vpc_id) = (text(group.group_id()), text(group.group_name()), text(group.vpc_id()));
-    let outputs = [
-        ("arn", scope.arn("ec2", &format!("security-group/{id}"))),
-        ("name", name.clone()),
-        ("vpcId", vpc_id.clone()),
-    ];
+    let arn = scope.arn("ec2", &format!("security-group/{id}"));
     Observed {
         id,
         name: Some(name),
         owner: scope.owner(&ec2::tags(group.tags())),
         spec: SecurityGroupSpec { vpc_id, description: text(group.description()), default_egress },
-        outputs: outputs.map(|(output, value)| (output.to_owned(), value)).into(),
+        // The VPC's id is no output: who names that does not refer to the group.
+        outputs: BTreeMap::from([("arn".to_owned(), arn)]),
         // EC2 does not tell when it was made.
         created: None,
         pending: None,
@@ -240,14 +258,14 @@ impl Family for SecurityGroups {
         observed: Option<&Observed<SecurityGroupSpec>>,
         progress: &Progress,
     ) -> Result<Observed<SecurityGroupSpec>> {
-        let found = match observed {
-            Some(observed) => observed.clone(),
+        let id = match observed {
+            Some(there) if !there.spec.default_egress || desired.spec.default_egress => {
+                return Ok(there.clone());
+            }
+            Some(there) => there.id.clone(),
             None => self.create(scope, desired, progress).await?,
         };
-        if !found.spec.default_egress || desired.spec.default_egress {
-            return Ok(found);
-        }
-        self.empty(scope, &desired.key, &found.id, progress).await
+        self.settled(scope, desired, &id, progress).await
     }
 
     async fn delete(&self, observed: &Observed<SecurityGroupSpec>, progress: &Progress) -> Result<()> {

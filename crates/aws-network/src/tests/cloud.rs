@@ -26,6 +26,8 @@ pub(crate) struct Ec2 {
     pub(crate) things: Vec<Thing>,
     /// Answered once each, in this order for each operation.
     pub(crate) faults: Vec<(&'static str, Reply)>,
+    /// Operations that take effect, once each, without that anybody hears of it.
+    pub(crate) lost: Vec<&'static str>,
     /// How many more listings show what is made or deleted slowly as it was.
     pub(crate) busy: u32,
     pub(crate) made: u32,
@@ -145,11 +147,23 @@ impl Ec2 {
     pub(crate) fn script(self) -> (Script, Arc<Mutex<Self>>) {
         let state = Arc::new(Mutex::new(self));
         let answering = Arc::clone(&state);
-        (Script::new(move |request| answering.lock().unwrap().answer(request)), state)
+        (Script::new(move |request| answering.lock().unwrap().meet(request)), state)
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Thing> {
         self.things.iter().find(|thing| thing.id == id)
+    }
+
+    fn meet(&mut self, request: &Request) -> Reply {
+        let lost = self.lost.iter().position(|operation| *operation == request.operation);
+        let reply = self.answer(request);
+        match lost {
+            Some(place) => {
+                self.lost.remove(place);
+                Reply::reset()
+            }
+            None => reply,
+        }
     }
 
     fn answer(&mut self, request: &Request) -> Reply {

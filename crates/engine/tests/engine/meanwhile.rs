@@ -60,8 +60,10 @@ async fn what_changed_beyond_what_was_approved_is_refused_under_the_lease() {
     lab.cloud.world().calls.clear();
     let refused = lab.apply_elsewhere(&wanted, Approved::Proposed(proposal)).await;
     assert!(matches!(refused, Err(RunError::Beyond(_))), "{refused:?}");
-    assert!(lab.cloud.mutations().iter().all(|call| call.operation == "SwapLease"));
-    assert_eq!(lab.cloud.world().lease, None);
+    assert!(lab.cloud.mutations().iter().all(|call| ["SwapLease", "Record"].contains(&call.operation)));
+    let world = lab.cloud.world();
+    assert_eq!(world.lease, None);
+    assert_eq!(world.history.values().filter(|run| run.outcome == Outcome::Failed).count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

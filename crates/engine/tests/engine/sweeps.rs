@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     blueprint::{graph, graph_of, graph_with, graph_without, key, node, nodes},
     cloud::Fault,
-    families::{Model, Network, Queue, observed},
+    families::{DEPLOYMENTS, Model, Network, Queue, observed},
     lab::Lab,
 };
 
@@ -128,6 +128,23 @@ async fn a_destroy_converges_after_a_fault_at_any_call() {
 #[tokio::test(start_paused = true)]
 async fn a_destroy_of_everything_converges_after_a_fault_at_any_call() {
     sweep(Some(&graph()), &graph(), DESTROY_ALL, &[]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_a_run_did_under_its_lease_before_it_died_the_history_knows_of_it() {
+    for call in 0.. {
+        let lab = Lab::new();
+        lab.cloud.arm(call, Fault::KillAfter);
+        let ended = lab.run(&graph(), Mode::Deploy).await;
+        let world = lab.cloud.world();
+        let taken = world.calls.iter().position(|call| call.operation == "SwapLease");
+        let under_lease = taken.into_iter().flat_map(|taken| &world.calls[taken..]);
+        let did = under_lease.filter(|call| call.mutating && call.of != DEPLOYMENTS).count();
+        assert!(did == 0 || world.history.len() == 1, "call {call}: {did} calls, and no record");
+        if ended.is_some() {
+            break;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
