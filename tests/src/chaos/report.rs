@@ -164,7 +164,17 @@ mod tests {
             machine: "Linux, 2 processors".into(),
         };
         let page = page(&rows(), &made);
-        let table: String = page.lines().skip(4).take(9).map(|line| format!("{line}\n")).collect();
-        insta::assert_snapshot!(table, @"");
+        let table: String = page.lines().skip(5).take(9).map(|line| format!("{line}\n")).collect();
+        insta::assert_snapshot!(table, @r"
+        Made by `cargo xtask chaos --seed 7` on 2026-11-23, at commit c5bac8d, on Linux, 2 processors.
+
+        | | What was harmed, and how | How often | Found besides | Time |
+        |---|---|---|---|---|
+        | held | deploy, killed after call k | every k of 352 | a \\| b | 1 min 1 s |
+        | **did not hold** | update, told to stop | every k of 352 | a \\| b | 1 min 1 s |
+
+        - k = 7: not converged
+          + vpc
+        ");
     }
 }
