@@ -170,8 +170,8 @@ mod tests {
 
         | | What was harmed, and how | How often | Found besides | Time |
         |---|---|---|---|---|
-        | held | deploy, killed after call k | every k of 352 | a \\| b | 1 min 1 s |
-        | **did not hold** | update, told to stop | every k of 352 | a \\| b | 1 min 1 s |
+        | held | deploy, killed after call k | every k of 352 | a \| b | 1 min 1 s |
+        | **did not hold** | update, told to stop | every k of 352 | a \| b | 1 min 1 s |
 
         - k = 7: not converged
           + vpc
