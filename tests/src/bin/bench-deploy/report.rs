@@ -85,7 +85,7 @@ fn ratio(run: &Run, latency: Duration, chain: usize) -> Option<f64> {
 
 /// Whether a command is as quick as it should be, in a sentence.
 fn target(figures: &Figures) -> Option<String> {
-    let (run, latency) = figures.runs.iter().zip(LATENCIES).last()?;
+    let (run, latency) = figures.runs.iter().zip(LATENCIES).next_back()?;
     let ratio = ratio(run, latency, figures.chain().len())?;
     let mut is_met = ratio <= RATIO;
     let mut sentence = format!("{}: {ratio:.2} of its bound, at most {RATIO}", figures.command);
