@@ -25,7 +25,7 @@ use track::{Begun, TRACKS, Track};
 /// How many labs there are at once: an emulator has one thread, and what calls it another.
 const WORKERS: usize = 2;
 /// How many calls are met of each command by each harm, where not all are.
-const PICKS: usize = 2;
+const PICKS: usize = 1;
 
 /// A part of the sweep, which has a lab of its own.
 #[derive(Clone)]
