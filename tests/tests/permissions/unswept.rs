@@ -48,12 +48,6 @@ pub(crate) const UNSWEPT: &[Unswept] = &[
         shown_by: "the_lease_is_written_only_over_what_was_expected",
     },
     Unswept {
-        kind: "AWS::EC2::RouteTable",
-        actions: &["ec2:ReplaceRouteTableAssociation"],
-        why: "the emulator lets a subnet follow two tables",
-        shown_by: "a_subnet_is_taken_from_the_table_that_it_follows",
-    },
-    Unswept {
         kind: "AWS::EC2::SecurityGroup",
         actions: &["ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"],
         why: LEFT,
