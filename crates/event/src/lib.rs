@@ -11,6 +11,7 @@
 //! # Ok::<(), event::Rejection>(())
 //! ```
 
+pub mod call;
 mod check;
 pub mod dead_letter;
 mod event;

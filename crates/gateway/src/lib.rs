@@ -1,0 +1,1 @@
+//! A producer of events for each request that is made to a service.
