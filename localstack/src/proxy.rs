@@ -147,7 +147,8 @@ impl Proxy {
         &self.endpoint
     }
 
-    /// From now on each call takes so much longer: half on the way there, half on the way back.
+    /// From now on each call takes so long, or as long as its backend takes from half of that time on: it reaches the backend
+    /// after half, and is answered when all of it is over.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.state().latency = latency;
     }

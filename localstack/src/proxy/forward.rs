@@ -13,7 +13,7 @@ use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Call, Fault, Proxy, Request, Shared, Verdict, reply, stale::Read};
 
@@ -59,12 +59,14 @@ pub(super) async fn answer(
     let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
     let (call, verdict, latency) = shared.enter(&parts, &body);
     let request = call.request;
+    // What the backend takes is part of it, as it is of what a call to AWS takes.
+    let done = Instant::now() + latency;
     sleep(latency / 2).await;
     let answer = met(&shared, &request, verdict.fault, parts, body).await;
     if let Some(then) = verdict.then {
         then();
     }
-    sleep(latency / 2).await;
+    sleep_until(done).await;
     shared.leave((request.number, call.start), answer.as_ref().ok().map(|answer| answer.status()));
     let slow = match verdict.fault {
         Some(Fault::SlowBody(within)) => within,

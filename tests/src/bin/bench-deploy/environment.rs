@@ -89,7 +89,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Starts an emulator, with the functions' zips in the directory `packages`. From then on each call takes `latency` longer.
+    /// Starts an emulator, with the functions' zips in the directory `packages`. From then on each call takes `latency`.
     ///
     /// # Errors
     /// The emulator does not start or answer, or there is no `prod` in the configuration file.

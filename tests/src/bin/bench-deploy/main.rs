@@ -20,7 +20,7 @@ use headwater::terminal::{self, FAINT, paint, say};
 use environment::{Command, Environment};
 use figures::Figures;
 
-/// What a call takes besides the emulator's own time, the longest last. Within a region most calls of AWS's control planes
+/// What a call takes, the emulator's own time within it; the longest last. Within a region most calls of AWS's control planes
 /// take 20 to 200 ms.
 const LATENCIES: [Duration; 3] = [Duration::ZERO, Duration::from_millis(20), Duration::from_millis(100)];
 

@@ -98,20 +98,31 @@ fn target(figures: &Figures) -> Option<String> {
     Some(format!("{mark} {sentence}"))
 }
 
-/// The chains, call by call, with what each call was made for.
+/// The chains, call by call: how long after the end of the call before each began, and what it was made for.
 pub fn paths(figures: &[Figures]) -> String {
     let of_command = |figures: &Figures| {
         let chain = figures.chain();
-        let head = format!("{}: {} calls", figures.command, chain.len());
-        let lines = chain.iter().map(|call| path_line(call));
+        let head =
+            format!("{}: {} calls, each begun so long after the one before it", figures.command, chain.len());
+        let lines = chain.iter().zip(pauses(&chain)).map(|(call, pause)| path_line(call, pause));
         [paint(STRONG, head)].into_iter().chain(lines).collect::<Vec<_>>().join("\n")
     };
     figures.iter().map(of_command).collect::<Vec<_>>().join("\n\n")
 }
 
-fn path_line(call: &Call) -> String {
+fn path_line(call: &Call, pause: Duration) -> String {
     let flow = format!("{} {}", call.flow.phase, call.flow.work);
-    format!("  {flow:<50} {} {}", call.operation, paint(FAINT, &call.resource))
+    format!("  {:>4} ms  {flow:<50} {} {}", pause.as_millis(), call.operation, paint(FAINT, &call.resource))
+}
+
+/// How long before each call there was none of the chain under way.
+fn pauses(chain: &[&Call]) -> Vec<Duration> {
+    let ends = [Duration::ZERO].into_iter().chain(chain.iter().map(|call| call.end));
+    let mut pauses: Vec<_> =
+        chain.iter().zip(ends).map(|(call, end)| call.start.saturating_sub(end)).collect();
+    // Before the first there is no other to count from.
+    pauses.iter_mut().take(1).for_each(|first| *first = Duration::ZERO);
+    pauses
 }
 
 /// Everything that was measured.
@@ -138,8 +149,9 @@ fn of_command(figures: &Figures) -> Value {
             })
         })
         .collect();
-    let path = chain.iter().map(|call| {
+    let path = chain.iter().zip(pauses(&chain)).map(|(call, pause)| {
         json!({
+            "pauseMillis": millis(pause),
             "phase": call.flow.phase,
             "work": call.flow.work,
             "call": call.operation,
