@@ -23,7 +23,7 @@ pub(super) fn check_all(members: &mut Map<String, Value>) -> Result<(), Rejectio
     {
         if let Value::Number(number) = value {
             number::canonicalise(number)
-                .map_err(|_| Rejection::at_field(name, Problem::NotAnAttribute { found: "such a number" }))?;
+                .map_err(|_| Rejection::at_field(name, Problem::NotAnAttribute { found: "a fraction or a larger number" }))?;
         }
         check(name, value).map_err(|problem| Rejection::at_field(name, problem))?;
     }
@@ -43,7 +43,7 @@ pub(super) fn check(name: &str, value: &Value) -> Result<(), Problem> {
         other if is_text => Err(check::wrong_type("a string", other)),
         Value::Bool(_) => Ok(()),
         Value::Number(number) if number.as_str().parse::<i32>().is_ok() => Ok(()),
-        Value::Number(_) => Err(Problem::NotAnAttribute { found: "such a number" }),
+        Value::Number(_) => Err(Problem::NotAnAttribute { found: "a fraction or a larger number" }),
         Value::Object(_) => Err(Problem::NotAnAttribute { found: "an object" }),
         Value::Array(_) => Err(Problem::NotAnAttribute { found: "a list" }),
         Value::Null => Err(Problem::NotAnAttribute { found: "null" }),
