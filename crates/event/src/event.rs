@@ -6,7 +6,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use crate::rejection::{Problem, Rejection};
-use crate::{ContentHash, EventKey, Timestamp, check, identity, json, limits};
+use crate::{ContentHash, EventKey, Timestamp, check, cloudevents, identity, json, limits};
 
 /// One thing that happened. A value of this type can be stored: everything that DynamoDB would refuse for its content, but
 /// for the item's size, was refused when it was made.
@@ -25,16 +25,19 @@ pub struct Event {
 }
 
 impl Event {
-    /// Reads the wire form: one JSON object in UTF-8, camelCase, with `id`, `requestId`, `timestamp`, `type`, `source` and
-    /// `data`; fields beside these are kept as [`extensions`](Self::extensions).
+    /// Reads a message: one JSON object in UTF-8. It is in our own form, camelCase, with `id`, `requestId`, `timestamp`,
+    /// `type`, `source` and `data`, where fields beside these are kept as [`extensions`](Self::extensions); or it is a
+    /// CloudEvent, as [`cloudevents`] says.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self, Rejection> {
         match json::parse(json.as_ref())? {
+            Value::Object(members) if cloudevents::is_one(&members) => cloudevents::from_members(members),
             Value::Object(fields) => Self::from_fields(fields),
+            Value::Array(_) => Err(Rejection::new(Problem::List)),
             other => Err(Rejection::new(check::wrong_type("an object", &other))),
         }
     }
 
-    /// The same from a JSON object that is parsed already.
+    /// Reads a JSON object in our own form that is parsed already.
     pub fn from_fields(mut fields: Map<String, Value>) -> Result<Self, Rejection> {
         let id = check::text(&mut fields, "id", limits::ID_BYTES)?;
         let request_id = check::text(&mut fields, "requestId", limits::REQUEST_ID_BYTES)?;
@@ -105,7 +108,7 @@ impl Event {
         identity::shard(&self.id, shards)
     }
 
-    /// Canonical JSON: the wire form without white space, keys sorted by their bytes, strings escaped only where JSON asks.
+    /// Canonical JSON: our own form without white space, keys sorted by their bytes, strings escaped only where JSON asks.
     pub fn to_json(&self) -> String {
         // Writing maps with text keys into memory cannot fail.
         serde_json::to_string(self).unwrap_or_default()

@@ -13,6 +13,7 @@
 
 pub mod call;
 mod check;
+pub mod cloudevents;
 pub mod dead_letter;
 mod event;
 mod identity;

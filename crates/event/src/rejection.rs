@@ -40,6 +40,9 @@ pub enum Problem {
         /// The parser's words, with line and column.
         reason: String,
     },
+    /// The message is a list.
+    #[error("a list where an object is needed. Send each event as a message of its own")]
+    List,
     /// Two members of one object have the same key.
     #[error("the key occurs twice in its object. Which value counts is undefined: keep one")]
     DuplicateKey,
@@ -103,6 +106,73 @@ pub enum Problem {
     /// A number is too large or too near to zero for DynamoDB.
     #[error("a number outside DynamoDB's range of 1E-130 to 9.99E+125, either sign. Send it as a string")]
     NumberOutOfRange,
+    /// An attribute that a CloudEvent must have is not there.
+    #[error(
+        "missing. A CloudEvent has specversion, id, source and type, and here time as well: the journal is in the order of \
+         time, and none is made up"
+    )]
+    MissingAttribute,
+    /// The version of CloudEvents is not ours.
+    #[error("CloudEvents of version {found:?}, of which nothing is known here. Send version \"1.0\"")]
+    UnknownSpecVersion {
+        /// The version, or its beginning.
+        found: String,
+    },
+    /// The name of an attribute is none that CloudEvents allows.
+    #[error(
+        "no name of an attribute: CloudEvents allows lower-case letters a to z and digits. Rename it, or move it into data"
+    )]
+    NotAnAttributeName,
+    /// The value of an attribute has no type that CloudEvents knows.
+    #[error(
+        "{found} where CloudEvents allows a string, a boolean or an integer of 32 bits. Send it as a string, or move it \
+         into data"
+    )]
+    NotAnAttribute {
+        /// What it is, with its article.
+        found: &'static str,
+    },
+    /// A string of a CloudEvent holds a character that CloudEvents does not allow.
+    #[error(
+        "holds U+{:04X}; CloudEvents allows neither control characters nor noncharacters. Leave it out, or move the text \
+         into data",
+        u32::from(*character)
+    )]
+    ForbiddenCharacter {
+        /// The first of them.
+        character: char,
+    },
+    /// A CloudEvent's `subject` is the empty string.
+    #[error("empty, which CloudEvents does not allow. Leave it out")]
+    EmptySubject,
+    /// A CloudEvent's `source` is no URI-reference.
+    #[error(
+        "no URI-reference (RFC 3986). Percent-encode what is not allowed in one: Microservice%20A for Microservice A"
+    )]
+    NotAUriReference,
+    /// A CloudEvent's `dataschema` is no URI.
+    #[error("no URI (RFC 3986). Send one with its scheme, as in https://example.com/order.json")]
+    NotAUri,
+    /// A CloudEvent's `datacontenttype` is no content type.
+    #[error("no content type (RFC 2046). Send type and subtype, as in application/json")]
+    NotAMediaType,
+    /// A CloudEvent has `data` and `data_base64`.
+    #[error("there beside data, and CloudEvents allows one of them. Keep the one that counts")]
+    TwoPayloads,
+    /// A CloudEvent's `data_base64` is no base64.
+    #[error("no base64 (RFC 4648, section 4, with padding). Encode the bytes anew")]
+    NotBase64,
+    /// A CloudEvent's `data` is no string, though its content type is not JSON.
+    #[error(
+        "no string, though datacontenttype names no JSON. Send the text, or a datacontenttype such as application/json"
+    )]
+    NotText,
+    /// A CloudEvent's `headwaterfields` holds what was not written there.
+    #[error(
+        "not what is written there with the rest of such a CloudEvent. The attribute is for fields that CloudEvents has no \
+         room for: leave it out, or choose another name"
+    )]
+    NotOurFields,
 }
 
 impl Problem {
@@ -110,6 +180,7 @@ impl Problem {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotJson { .. } => "not-json",
+            Self::List => "list",
             Self::DuplicateKey => "duplicate-key",
             Self::Missing => "missing-field",
             Self::WrongType { .. } => "wrong-type",
@@ -122,6 +193,19 @@ impl Problem {
             Self::TooDeep => "too-deep",
             Self::TooManyDigits { .. } => "number-too-precise",
             Self::NumberOutOfRange => "number-out-of-range",
+            Self::MissingAttribute => "missing-attribute",
+            Self::UnknownSpecVersion { .. } => "unknown-specversion",
+            Self::NotAnAttributeName => "bad-attribute-name",
+            Self::NotAnAttribute { .. } => "bad-attribute",
+            Self::ForbiddenCharacter { .. } => "forbidden-character",
+            Self::EmptySubject => "empty-subject",
+            Self::NotAUriReference => "bad-source",
+            Self::NotAUri => "bad-dataschema",
+            Self::NotAMediaType => "bad-datacontenttype",
+            Self::TwoPayloads => "two-payloads",
+            Self::NotBase64 => "bad-base64",
+            Self::NotText => "data-not-text",
+            Self::NotOurFields => "bad-headwaterfields",
         }
     }
 }
@@ -149,6 +233,11 @@ impl Segment {
 }
 
 impl JsonPath {
+    /// Takes the step from the root away.
+    pub(crate) fn pop_root(&mut self) -> Option<Segment> {
+        self.reversed.pop()
+    }
+
     /// The steps from the root.
     pub fn segments(&self) -> impl Iterator<Item = &Segment> {
         self.reversed.iter().rev()

@@ -121,7 +121,7 @@ pub enum BackendKind {
 /// Arguments of `send`.
 #[derive(Debug, Args)]
 pub struct Send {
-    /// A file with one event, or with one a line (JSON Lines); `-` or nothing reads standard input.
+    /// A file with one event (ours or a CloudEvent), or with one a line (JSON Lines); `-` or nothing reads standard input.
     pub file: Option<PathBuf>,
     /// Generate this many events instead of reading any.
     #[arg(long, value_name = "N", conflicts_with = "file", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -159,6 +159,9 @@ pub struct Query {
     /// The newest first.
     #[arg(long)]
     pub newest: bool,
+    /// Print CloudEvents 1.0 in JSON, one a line, instead of text or our own JSON.
+    #[arg(long)]
+    pub cloudevents: bool,
 }
 
 /// Arguments of `tail`.
@@ -173,6 +176,9 @@ pub struct Tail {
     /// Only events from this source.
     #[arg(long, value_name = "SOURCE")]
     pub source: Option<String>,
+    /// Print CloudEvents 1.0 in JSON, one a line, instead of text or our own JSON.
+    #[arg(long)]
+    pub cloudevents: bool,
 }
 
 /// Arguments of `redrive`.
@@ -374,7 +380,8 @@ mod tests {
     fn a_query_asks_by_one_thing_and_narrows_it_by_any() {
         let parse =
             |words: &str| Cli::try_parse_from(words.split(' ')).map(drop).map_err(|error| error.kind());
-        let narrowed = "headwater query --type T --since 1h --until 5m --limit 2 --newest";
+        let narrowed =
+            "headwater query --type T --since 1h --until 5m --limit 2 --newest --cloudevents --json";
         assert_eq!(parse(narrowed), Ok(()));
         assert_eq!(parse("headwater query --limit 2"), Err(ErrorKind::MissingRequiredArgument));
         assert_eq!(parse("headwater query --type T --source S"), Err(ErrorKind::ArgumentConflict));

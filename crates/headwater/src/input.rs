@@ -102,6 +102,14 @@ mod tests {
     }
 
     #[test]
+    fn a_cloudevent_is_an_event_too() {
+        let good = r#"{"specversion":"1.0","id":"1","source":"/s","type":"T","time":"2020-05-01T20:00:00Z"}"#;
+        assert_eq!(events(good, "f").unwrap(), [good]);
+        let refused = events(&good.replace("/s", "Microservice A"), "f").unwrap_err().to_string();
+        assert!(refused.starts_with("f:1: $.source: no URI-reference"), "{refused}");
+    }
+
+    #[test]
     fn garbage_is_named_with_its_line() {
         let errors = [
             String::new(),

@@ -51,6 +51,19 @@ async fn a_duplicate_in_the_batch_is_counted_as_folded_not_as_stored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cloudevent_is_the_same_event_as_in_our_form() {
+    let (ingest, _) = ingest(healthy);
+    let cloudevent = json!({
+        "specversion": "1.0", "id": "a", "requestid": "677afffc-373e-42f0-8363-f24bc675bcf6",
+        "time": "2020-05-01T20:00:00Z", "type": "MICROSERVICE_REQUEST", "source": "Gateway",
+        "data": { "Name": "Microservice A" },
+    });
+    let records = [record("m1", &event("a")), record("m2", &cloudevent.to_string())];
+    let metrics = ingest.handle(batch(records), deadline()).await.unwrap().metrics;
+    assert_eq!((metrics.stored, metrics.folded, metrics.rejected), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_events_of_one_id_and_other_content_are_both_stored_and_counted_as_a_conflict() {
     let (ingest, _) = ingest(healthy);
     let other = event("a").replace("Microservice A", "Microservice B");

@@ -63,7 +63,11 @@ async fn duplicates_are_folded_and_both_sides_of_a_conflict_are_stored() {
         move |_, body| table.write(&body, |_| true)
     });
     let other = event_with("id-1", 1, json!({ "n": "changed" }));
-    let events = [event(1), event(2), event(1), other.clone(), other];
+    // An id is unique for its source alone.
+    let mut elsewhere: Value = serde_json::from_str(&event(2).to_json()).unwrap();
+    elsewhere["source"] = json!("/elsewhere");
+    let elsewhere = event::Event::from_json(elsewhere.to_string()).unwrap();
+    let events = [event(1), event(2), event(1), other.clone(), other, elsewhere];
     let outcomes = append(&journal, &events, LONG).await;
     assert!(matches!(
         outcomes[..],
@@ -73,9 +77,10 @@ async fn duplicates_are_folded_and_both_sides_of_a_conflict_are_stored() {
             Outcome::Folded { into: 0 },
             Outcome::Stored { conflicts_with: Some(0) },
             Outcome::Folded { into: 3 },
+            Outcome::Stored { conflicts_with: None },
         ]
     ));
-    assert_eq!(table.ids(), ["id-1", "id-1", "id-2"]);
+    assert_eq!(table.ids(), ["id-1", "id-1", "id-2", "id-2"]);
 
     let found = conflicts(&events);
     assert_eq!(found.len(), 1);

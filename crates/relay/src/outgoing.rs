@@ -160,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn a_cloudevent_whose_id_is_as_long_as_can_be_has_an_id_made_of_source_and_id() {
+        let cloudevent = json!({
+            "specversion": "1.0", "id": "é".repeat(event::limits::ID_BYTES / 2), "source": "/mycontext", "type": "T",
+            "time": "2020-05-01T20:00:00Z",
+        });
+        let outgoing = Outgoing::new(&Event::from_json(cloudevent.to_string()).unwrap()).unwrap();
+        assert_eq!(outgoing.own_id.get_version_num(), 5);
+        let metadata: Value = serde_json::from_slice(&outgoing.metadata).unwrap();
+        assert_eq!(metadata["id"], cloudevent["id"]);
+    }
+
+    #[test]
     fn events_of_one_id_and_other_content_have_further_ids_of_their_own() {
         let (one, other) = (outgoing(json!({})), outgoing(json!({ "data": {} })));
         let (ones, others): (Vec<_>, Vec<_>) = (one.ids().take(3).collect(), other.ids().take(3).collect());

@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use end_to_end::Local;
 use headwater::load;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{DEFAULTS, SEED, message};
 
@@ -112,6 +113,20 @@ async fn events_are_sent_queried_tailed_and_redriven() -> Result<()> {
     let newest = ["query", "--type", "MICROSERVICE_REQUEST", "--newest", "--limit", "1", "--json"];
     let newest = local.headwater(&newest).await?.expect(0)?.json()?;
     assert_eq!(newest, serde_json::from_str::<Value>(&others[1].body)?);
+
+    let cloudevent = json!({
+        "specversion": "1.0", "id": "B234-1234-1234", "source": "/mycontext", "type": "com.example.someevent",
+        "time": "2018-04-05T17:31:00Z", "comexampleextension1": "value", "comexampleothervalue": 5,
+        "datacontenttype": "application/xml", "data": "<much wow=\"xml\"/>",
+    });
+    local.headwater_with(&["send"], &cloudevent.to_string()).await?.expect(0)?;
+    let all = others.iter().cloned().chain([message(SEED), message(cloudevent.to_string())]);
+    local.expect_stored(&all.collect::<Vec<_>>()).await?;
+    let found = local.headwater(&["query", "--source", "/mycontext", "--cloudevents"]).await?;
+    assert_eq!(found.expect(0)?.json()?, cloudevent);
+    let relayed = local.expect_relayed().await?;
+    let recorded = relayed["B234-1234-1234"].first().context("its request has no event")?;
+    assert_eq!(Uuid::parse_str(&recorded.id)?.get_version_num(), 5);
 
     let poison = "not an event";
     local.headwater_with(&["send", "--unchecked"], poison).await?.expect(0)?;

@@ -1,10 +1,10 @@
-//! `query`: events from the journal, by request, type or source.
+//! `query`: events from the journal, by request, type or source. And the forms in which events are printed.
 
 use std::{io::Write, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use aws_dynamodb::Tables;
-use event::{Event, Timestamp};
+use event::{Event, Timestamp, cloudevents};
 use futures::TryStreamExt;
 use journal::{Direction, Journal, ReadOptions, conflicts};
 use resource::Family;
@@ -38,11 +38,12 @@ pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
     };
     let mut found = Vec::new();
     let mut out = terminal::out();
+    let form = Form::of(run.json, args.cloudevents);
     while let Some(event) = events.try_next().await? {
-        writeln!(out, "{}", if run.json { event.to_json() } else { line(&event) })?;
+        writeln!(out, "{}", form.line(&event))?;
         found.push(event);
     }
-    if !run.json {
+    if form == Form::Text {
         summary(&mut out, args, &found)?;
     }
     Ok(Exit::Done)
@@ -75,8 +76,38 @@ fn summary(out: &mut impl Write, args: &cli::Query, found: &[Event]) -> Result<(
     Ok(())
 }
 
-/// An event as one line for people.
-pub fn line(event: &Event) -> String {
+/// How events are printed: one a line in each form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text,
+    /// Our own JSON.
+    Json,
+    /// CloudEvents 1.0 in structured JSON.
+    CloudEvents,
+}
+
+impl Form {
+    /// The form that the options `--json` and `--cloudevents` ask for.
+    pub fn of(json: bool, cloudevents: bool) -> Self {
+        match (json, cloudevents) {
+            (_, true) => Self::CloudEvents,
+            (true, false) => Self::Json,
+            (false, false) => Self::Text,
+        }
+    }
+
+    /// The event in this form.
+    pub fn line(self, event: &Event) -> String {
+        match self {
+            Self::Text => text(event),
+            Self::Json => event.to_json(),
+            Self::CloudEvents => cloudevents::to_json(event),
+        }
+    }
+}
+
+fn text(event: &Event) -> String {
     let data = Value::Object(event.data().clone()).to_string();
     format!(
         "{}  {}  {}  {}  {}",

@@ -9,7 +9,10 @@ use resource::Family;
 
 use crate::{
     cli,
-    commands::{Exit, Run, query},
+    commands::{
+        Exit, Run,
+        query::{self, Form},
+    },
     session::Session,
     terminal::{self, BAD, FAINT, paint},
 };
@@ -23,7 +26,8 @@ pub async fn run(args: &cli::Tail, run: &Run) -> Result<Exit> {
     session.needs(&Tables::KIND)?;
     let streams = aws_sdk_dynamodbstreams::Client::new(&session.sdk);
     let mut events = query::journal(&session).tail(streams).await?;
-    if !run.json {
+    let form = Form::of(run.json, args.cloudevents);
+    if form == Form::Text {
         terminal::say(paint(FAINT, "New events are printed as they land. Ctrl-C ends it."));
     }
     let mut printed = 0;
@@ -33,8 +37,7 @@ pub async fn run(args: &cli::Tail, run: &Run) -> Result<Exit> {
                 let wanted =
                     |filter: &Option<String>, value| filter.as_deref().is_none_or(|name| name == value);
                 if wanted(&args.r#type, event.event_type()) && wanted(&args.source, event.source()) {
-                    let text = if run.json { event.to_json() } else { query::line(&event) };
-                    writeln!(terminal::out(), "{text}")?;
+                    writeln!(terminal::out(), "{}", form.line(&event))?;
                     printed += 1;
                 }
             }

@@ -25,7 +25,7 @@ pub(super) struct Plan {
 struct Slot {
     /// The first position with the same content: this one, or the one it is folded into.
     first: usize,
-    /// The first position with the same id and other content.
+    /// The first position with the same id and source, and other content.
     conflicts_with: Option<usize>,
     fate: Fate,
 }
@@ -42,11 +42,11 @@ impl Plan {
     pub(super) fn new(events: &[Event], table: &str) -> Self {
         let unwritten = Arc::new(AppendError::NoTime { table: table.to_owned() });
         let mut by_content: HashMap<ContentHash, usize> = HashMap::with_capacity(events.len());
-        let mut by_id: HashMap<&str, usize> = HashMap::with_capacity(events.len());
+        let mut by_id: HashMap<(&str, &str), usize> = HashMap::with_capacity(events.len());
         let mut calls = Calls::default();
         let slots = events.iter().enumerate().map(|(position, event)| {
             let first = *by_content.entry(event.content_hash()).or_insert(position);
-            let namesake = *by_id.entry(event.id()).or_insert(position);
+            let namesake = *by_id.entry((event.source(), event.id())).or_insert(position);
             let differs = events[namesake].content_hash() != event.content_hash();
             let conflicts_with = differs.then_some(namesake);
             let fate = if first == position { calls.add(position, event) } else { Ok(()) }
