@@ -9,13 +9,17 @@ use tokio::time::{Instant, sleep};
 /// How long, and how often, to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// The pause after the first attempt; each next one is twice as long.
+    /// The pause after the first attempt; each next one is half as long again, so that what is waited for is seen soon after
+    /// it is there: a last pause is about a third of the whole wait.
     pub first: Duration,
     /// The longest pause.
     pub longest: Duration,
     /// How long the whole may take.
     pub total: Duration,
 }
+
+/// How much longer each pause is than the one before.
+const GROWTH: f32 = 1.5;
 
 impl Patience {
     /// Pauses from `first` up to `longest`, for `total` in all.
@@ -27,6 +31,7 @@ impl Patience {
         ExponentialBuilder::new()
             .with_min_delay(self.first)
             .with_max_delay(self.longest)
+            .with_factor(GROWTH)
             .without_max_times()
             .with_jitter()
             .build()

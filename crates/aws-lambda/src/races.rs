@@ -11,7 +11,7 @@ pub(crate) const ROLE: Patience =
 
 /// For a function or mapping that becomes ready or disappears.
 pub(crate) const READY: Patience =
-    Patience::new(Duration::from_millis(250), Duration::from_secs(2), Duration::from_secs(300));
+    Patience::new(Duration::from_millis(100), Duration::from_secs(2), Duration::from_secs(300));
 
 /// What Lambda says, under the code of any invalid parameter, where a role, its policy or a network has not reached it yet.
 const NOT_YET: [&str; 6] = [

@@ -1,11 +1,9 @@
 //! Making a queue as it is desired, and deleting one: what SQS needs time for, and how long it is given.
 
-use std::{
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use aws_env::{At, Patience, retry_while, wait_until};
+use futures::future::join_all;
 use resource::{Class, Desired, Error, Observed, Owner, Progress, Result, Scope};
 
 use crate::{QueueSpec, Queues, attributes};
@@ -20,8 +18,8 @@ const CREATE: Patience =
 const SPREAD: Patience =
     Patience::new(Duration::from_millis(100), Duration::from_secs(2), Duration::from_secs(75));
 
-/// A deleted queue is gone when it was not found this often in a row: one of SQS's hosts may know before another.
-const GONE: u32 = 3;
+/// A deleted queue is gone when it was not found by so many calls at once: one of SQS's hosts may know before another.
+const GONE: usize = 3;
 
 impl Queues {
     /// Creates the queue where it is absent and changes what differs.
@@ -134,16 +132,16 @@ impl Queues {
             Err(error) if error.class != Class::NotFound => return Err(error),
             _ => {}
         }
-        let missed = AtomicU32::new(0);
         wait_until(&SPREAD, progress, operation, url, "the queue to be gone", || async {
-            match self.attributes(url).await {
-                Ok(_) => missed.store(0, Ordering::Relaxed),
-                Err(error) if error.class == Class::NotFound => {
-                    missed.fetch_add(1, Ordering::Relaxed);
+            let asked = join_all((0..GONE).map(|_| self.attributes(url))).await;
+            for answer in asked {
+                match answer {
+                    Ok(_) => return Ok(None),
+                    Err(error) if error.class == Class::NotFound => {}
+                    Err(error) => return Err(error),
                 }
-                Err(error) => return Err(error),
             }
-            Ok((missed.load(Ordering::Relaxed) >= GONE).then_some(()))
+            Ok(Some(()))
         })
         .await
     }
