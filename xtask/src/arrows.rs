@@ -84,6 +84,7 @@ const HOUSE: &[Row] = &[
         "blueprint",
         Aws,
         &[
+            "settings-file",
             "resource",
             "journal",
             "aws-env",
@@ -118,7 +119,8 @@ const HOUSE: &[Row] = &[
     ("relay", Aws, &["function", "journal", "event", "eventstore-protocol", "eventstore-embedded"]),
     ("function", Aws, &["event"]),
     ("journal", Aws, &["event"]),
-    ("gateway", Aws, &["event"]),
+    ("gateway", Aws, &["settings-file", "event"]),
+    ("settings-file", Data, &[]),
     ("flow", Data, &["event"]),
     ("event", Data, &[]),
     ("localstack", Machine, &["eventstore-embedded"]),

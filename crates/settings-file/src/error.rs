@@ -1,11 +1,11 @@
-//! What can be wrong with a configuration as a whole.
+//! What can be wrong with a file as a whole.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::problem::{Fault, Problem, Source};
+use crate::problem::{Fault, Problem, Source};
 
-/// Why there is no configuration, or no such environment in it.
+/// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file isn't there or cannot be read.
@@ -24,9 +24,19 @@ pub enum Error {
         /// Where it stops being UTF-8.
         source: std::str::Utf8Error,
     },
-    /// Mistakes in the file, or a name that isn't in it.
+    /// Mistakes in the file, or what was looked for is not in it.
     #[error("{0}")]
     Invalid(Invalid),
+}
+
+/// The text of the file at `path`.
+///
+/// # Errors
+/// It cannot be read, or isn't UTF-8.
+pub fn text(path: &Path) -> Result<String, Error> {
+    let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    String::from_utf8(bytes)
+        .map_err(|source| Error::NotUtf8 { path: path.to_path_buf(), source: source.utf8_error() })
 }
 
 /// At least one problem, in the order of the file's lines. `Display` shows each with its line and what to do.
@@ -37,7 +47,8 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    pub(super) fn new(source: &Source, mut faults: Vec<Fault>) -> Self {
+    /// The faults that were found in a file.
+    pub fn new(source: &Source, mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| fault.place.as_ref().map(|place| (place.start, place.end)));
         let problems = faults.into_iter().map(|fault| Problem::new(source, fault)).collect();
         Self { path: source.path.clone(), problems }

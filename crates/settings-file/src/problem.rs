@@ -6,18 +6,24 @@ use std::path::PathBuf;
 
 /// The file's text and the name that messages give it.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) path: PathBuf,
-    pub(super) text: String,
+pub struct Source {
+    /// The name.
+    pub path: PathBuf,
+    /// The text.
+    pub text: String,
 }
 
 /// A mistake as it is found: its place is a range of bytes, `None` where no place in the file is to blame.
 #[derive(Debug, Clone)]
-pub(super) struct Fault {
-    pub(super) place: Option<Range<usize>>,
-    pub(super) message: String,
-    pub(super) help: Option<String>,
-    pub(super) note: Option<String>,
+pub struct Fault {
+    /// The bytes of the text that are to blame.
+    pub place: Option<Range<usize>>,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// What is good to know about it.
+    pub note: Option<String>,
 }
 
 /// A mistake, ready to be shown.
@@ -40,7 +46,8 @@ struct Excerpt {
 }
 
 impl Problem {
-    pub(super) fn new(source: &Source, fault: Fault) -> Self {
+    /// The fault as people see it in its file.
+    pub fn new(source: &Source, fault: Fault) -> Self {
         Self {
             message: fault.message,
             path: source.path.clone(),
