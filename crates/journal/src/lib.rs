@@ -21,5 +21,5 @@ pub use conflict::{Conflict, conflicts};
 pub use error::{AppendError, ReadError, TailError};
 pub use item::{ItemError, ItemProblem};
 pub use journal::Journal;
-pub use read::{Direction, EventStream, ReadOptions};
+pub use read::{Direction, EventStream, QueryCount, ReadOptions};
 pub use scan::Pages;

@@ -3,6 +3,9 @@
 mod merge;
 mod partition;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use event::{Event, Timestamp};
 use futures::stream::BoxStream;
 
@@ -24,6 +27,23 @@ pub struct ReadOptions {
     pub direction: Direction,
     /// At most so many.
     pub limit: Option<usize>,
+    /// Counts what the read asks for.
+    pub queries: QueryCount,
+}
+
+/// How many calls of Query reads have made: a page each, of 1 MB at most. Clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct QueryCount(Arc<AtomicU64>);
+
+impl QueryCount {
+    /// So far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The order of a read.
@@ -47,17 +67,24 @@ impl Journal {
     /// All index shards are asked at once, page by page as the merge needs them: a read of ten events does not read more than
     /// ten from each shard.
     pub fn by_type(&self, event_type: &str, options: &ReadOptions) -> EventStream {
-        self.by_index(schema::TYPE_INDEX, event_type, options)
+        self.by_types(&[event_type], options)
+    }
+
+    /// The events of several types, in one order of time. See [`by_type`](Self::by_type).
+    pub fn by_types(&self, event_types: &[&str], options: &ReadOptions) -> EventStream {
+        self.by_index(schema::TYPE_INDEX, event_types, options)
     }
 
     /// The events of one source. See [`by_type`](Self::by_type).
     pub fn by_source(&self, source: &str, options: &ReadOptions) -> EventStream {
-        self.by_index(schema::SOURCE_INDEX, source, options)
+        self.by_index(schema::SOURCE_INDEX, &[source], options)
     }
 
-    fn by_index(&self, index: Index, name: &str, options: &ReadOptions) -> EventStream {
-        let shards = 0..self.index_shards.get();
-        let partitions = shards.map(|shard| Partition::of_index(self, index, name, shard, options));
+    fn by_index(&self, index: Index, names: &[&str], options: &ReadOptions) -> EventStream {
+        let shards = |name| (0..self.index_shards.get()).map(move |shard| (name, shard));
+        let partitions = names.iter().copied().flat_map(shards);
+        let partitions =
+            partitions.map(|(name, shard)| Partition::of_index(self, index, name, shard, options));
         merge::merge(partitions.collect(), options)
     }
 }

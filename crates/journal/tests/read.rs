@@ -90,6 +90,7 @@ async fn all_shards_and_pages_come_merged_in_the_order_of_time() {
     for stream in [journal.by_type("T", &backwards), journal.by_request("request", &backwards)] {
         assert_eq!(ids(stream).await, numbered((0..100).rev()));
     }
+    assert_eq!(ids(journal.by_types(&["other", "T"], &backwards)).await, numbered((0..100).rev()));
     assert!(ids(journal.by_type("other", &forwards)).await.is_empty());
 }
 
@@ -122,6 +123,7 @@ async fn a_limit_reads_no_more_than_one_page_of_so_many_from_each_shard() {
     assert_eq!(ids(journal.by_type("T", &options)).await, numbered((390..400).rev()));
     let queries = queries.lock().unwrap();
     assert_eq!(queries.len(), usize::from(SHARDS.get()));
+    assert_eq!(options.queries.get(), queries.len() as u64);
     assert!(queries.iter().all(|query| query["Limit"] == 10 && query["IndexName"] == "Type-Index"));
 }
 

@@ -22,8 +22,9 @@ pub(super) fn check_all(members: &mut Map<String, Value>) -> Result<(), Rejectio
         members.iter_mut().filter(|(name, _)| !["data", "data_base64"].contains(&name.as_str()))
     {
         if let Value::Number(number) = value {
-            number::canonicalise(number)
-                .map_err(|_| Rejection::at_field(name, Problem::NotAnAttribute { found: "a fraction or a larger number" }))?;
+            number::canonicalise(number).map_err(|_| {
+                Rejection::at_field(name, Problem::NotAnAttribute { found: "a fraction or a larger number" })
+            })?;
         }
         check(name, value).map_err(|problem| Rejection::at_field(name, problem))?;
     }

@@ -40,7 +40,8 @@ impl Merge {
         if self.remaining == 0 {
             return None;
         }
-        if let Err(error) = try_join_all(self.partitions.iter_mut().map(Partition::fill)).await {
+        let used_up = self.partitions.iter_mut().filter(|partition| partition.is_used_up());
+        if let Err(error) = try_join_all(used_up.map(Partition::fill)).await {
             return Some(Err(error));
         }
         let direction = self.direction;

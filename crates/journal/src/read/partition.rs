@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use event::Event;
 
-use super::{Direction, ReadOptions};
+use super::{Direction, QueryCount, ReadOptions};
 use crate::item::{self, Item, ItemError};
 use crate::schema::{self, Index, KeySchema};
 use crate::{Journal, ReadError};
@@ -17,6 +17,7 @@ pub(super) struct Partition {
     place: String,
     next: Next,
     page: VecDeque<Result<Event, ItemError>>,
+    queries: QueryCount,
 }
 
 enum Next {
@@ -59,7 +60,7 @@ impl Partition {
             // DynamoDB's pages end at 1 MB in any case.
             .set_limit(options.limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX)));
         let query = within(query, key.sort_key, options);
-        Self { query, place, next: Next::Page(None), page: VecDeque::new() }
+        Self { query, place, next: Next::Page(None), page: VecDeque::new(), queries: options.queries.clone() }
     }
 
     /// The next event, where it is at hand.
@@ -72,12 +73,18 @@ impl Partition {
         Some(item.map_err(|source| ReadError::Item { place: self.place.clone(), source: Box::new(source) }))
     }
 
+    /// Whether it has to read on before it has a head, or knows that it has none.
+    pub(super) fn is_used_up(&self) -> bool {
+        self.page.is_empty() && matches!(self.next, Next::Page(_))
+    }
+
     /// Reads on until there is a head or the partition has ended. A page may be empty and not the last.
     pub(super) async fn fill(&mut self) -> Result<(), ReadError> {
         while self.page.is_empty()
             && let Next::Page(start) = &mut self.next
         {
             let query = self.query.clone().set_exclusive_start_key(start.take());
+            self.queries.add_one();
             let output = query
                 .send()
                 .await
