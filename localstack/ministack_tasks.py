@@ -19,6 +19,8 @@ logger = logging.getLogger("ecs")
 STOP_TIMEOUT_LABEL = "dev.headwater.stop-timeout"
 # By which whoever removes the network finds what is not on it itself but shares the network of what is.
 NETWORK_LABEL = "dev.headwater.network"
+# Dummies, as this machine's own.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 # Seconds. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
 DEFAULT_STOP_TIMEOUT = 30
 DEFAULT_START_TIMEOUT = 180
@@ -131,6 +133,8 @@ def containers_are_made_as_defined() -> None:
         arguments = plain(container, definition, *others)
         task = ecs._tasks.get(arguments["labels"][TASK_LABEL])
         arguments.update(as_defined(container))
+        # A task has its role's credentials from an address that SDKs know as ECS's. MiniStack's is none, so they refuse it.
+        arguments["environment"] = {**CREDENTIALS, **(arguments.get("environment") or {})}
         arguments["labels"][STOP_TIMEOUT_LABEL] = str(container.get("stopTimeout", DEFAULT_STOP_TIMEOUT))
         arguments["labels"][NETWORK_LABEL] = arguments.get("network") or ""
         mounts = container.get("mountPoints") or []

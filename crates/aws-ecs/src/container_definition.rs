@@ -58,6 +58,9 @@ pub struct ContainerDefinition {
     /// How long it has between the signal to stop and its end: 2 to 120 s; 30 s where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_timeout_seconds: Option<i32>,
+    /// Whether ECS starts it anew in the same task where it ends; absent, the task ends with an essential container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_policy: Option<RestartPolicy>,
     /// Limits: name → limit. Fargate takes `nofile` alone.
     #[serde(default)]
     pub ulimits: BTreeMap<String, Ulimit>,
@@ -137,6 +140,17 @@ pub struct HealthCheck {
     pub retries: i32,
     /// For how long after the start failures do not count: 0 to 300 s.
     pub start_period_seconds: i32,
+}
+
+/// That ECS starts a container anew in the same task, with the same volumes, whatever code it ended with. It is not for a
+/// container that is merely unhealthy: that ends the task.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-restart-policy.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RestartPolicy {
+    /// How long it must have run to be started anew: 60 to 1,800 s. One that ends sooner ends the task.
+    pub restart_attempt_period_seconds: i32,
 }
 
 /// What a container may do in the kernel.

@@ -1,7 +1,7 @@
 //! ECS on Fargate: the families `AWS::ECS::Cluster`, `AWS::ECS::TaskDefinition` and `AWS::ECS::Service`.
 //!
-//! A service here has one writer, so its tasks are never two at a time: a change stops the old ones, waits until they are
-//! STOPPED, and starts the new ones.
+//! A service is either a single writer, whose tasks are never two at a time: a change stops the old ones, waits until they are
+//! STOPPED, and starts the new ones. Or it is rolling: the new ones come before the old ones go.
 
 mod cluster;
 mod clusters;
@@ -20,9 +20,9 @@ pub use cluster::{Cluster, ClusterSpec, ContainerInsights, ExecuteCommandLogging
 pub use clusters::Clusters;
 pub use container_definition::{
     ContainerCondition, ContainerDefinition, HealthCheck, KernelCapabilities, LinuxParameters,
-    LogConfiguration, LogMode, MountPoint, PortMapping, TransportProtocol, Ulimit,
+    LogConfiguration, LogMode, MountPoint, PortMapping, RestartPolicy, TransportProtocol, Ulimit,
 };
-pub use service::{DeploymentCircuitBreaker, PropagateTags, Service, ServiceSpec};
+pub use service::{DeploymentCircuitBreaker, PropagateTags, Service, ServiceSpec, grant_execute_command};
 pub use services::Services;
 pub use task_definition::{
     CpuArchitecture, EfsVolumeConfiguration, TaskDefinition, TaskDefinitionSpec, Volume,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use resource::{Effect, Scope, Spec};
+use resource::{Effect, Grantee, Scope, Spec, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -76,22 +76,56 @@ impl ServiceSpec {
         security_group_ids: impl IntoIterator<Item = String>,
     ) -> Self {
         Self {
+            minimum_healthy_percent: 0,
+            maximum_percent: 100,
+            ..Self::rolling(cluster, task_definition_arn, subnet_ids, security_group_ids, 1)
+        }
+    }
+
+    /// So many tasks, all alike, in private subnets: the new ones come before the old ones go, and a deployment that fails
+    /// is taken back.
+    pub fn rolling(
+        cluster: &Cluster,
+        task_definition_arn: impl Into<String>,
+        subnet_ids: impl IntoIterator<Item = String>,
+        security_group_ids: impl IntoIterator<Item = String>,
+        desired_count: i32,
+    ) -> Self {
+        Self {
             cluster_arn: cluster.arn(),
             task_definition_arn: task_definition_arn.into(),
-            desired_count: 1,
+            desired_count,
             platform_version: "1.4.0".to_owned(),
             subnet_ids: subnet_ids.into_iter().collect(),
             security_group_ids: security_group_ids.into_iter().collect(),
             assign_public_ip: Switch::Disabled,
             service_registry_arn: None,
             deployment_circuit_breaker: DeploymentCircuitBreaker { enable: true, rollback: true },
-            minimum_healthy_percent: 0,
-            maximum_percent: 100,
+            minimum_healthy_percent: 100,
+            maximum_percent: 200,
             enable_execute_command: false,
             propagate_tags: PropagateTags::Service,
             enable_ecs_managed_tags: true,
         }
     }
+
+    /// Whether never more tasks may run than are desired: each is then stopped before the one that takes its place.
+    pub fn is_single_writer(&self) -> bool {
+        self.maximum_percent <= 100
+    }
+}
+
+/// Lets ECS Exec open shells in the tasks of a role. AWS knows no narrower resource.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html#ecs-exec-required-iam-permissions>
+pub fn grant_execute_command(task_role: &mut impl Grantee) {
+    let channels = [
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ];
+    task_role.grant(Statement::allow("", channels, ["*"]));
 }
 
 impl Spec for ServiceSpec {

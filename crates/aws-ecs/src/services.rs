@@ -23,8 +23,9 @@ const AT_ONCE: usize = 10;
 
 /// ECS's services, in the environment's clusters. A service that drains or is inactive counts as absent.
 ///
-/// A service is taken for a single writer. What its tasks do not notice is changed in place; for all else they are stopped,
-/// every one is waited for until it is STOPPED, and only then the new ones start.
+/// What tasks do not notice is changed in place, and for all else a deployment is made and followed to its end. Of a single
+/// writer ([`ServiceSpec::is_single_writer`]) the tasks are stopped first, every one is waited for until it is STOPPED, and
+/// only then the new ones start; of others ECS starts the new ones beside the old ones.
 #[derive(Clone, Debug)]
 pub struct Services {
     client: Client,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_ecs::Service;
 use aws_lambda::Function;
 use aws_observability::{
     Access, Alarm, AlarmSpec, Alarms, DashboardSpec, Dashboards, Line, MetricFilterSpec, MetricFilters,
@@ -40,6 +41,7 @@ pub(crate) fn stack(
     stateful: &Stateful,
     storage: &Storage,
     eventstore: &EventStore,
+    gateway: Option<&Service>,
 ) -> Result<Vec<Node>, Error> {
     let key = |name: &str| Key::new(STACK, name);
     let topic = Topic::new(scope, STACK);
@@ -50,6 +52,7 @@ pub(crate) fn stack(
         of_functions(scope),
         of_journal(stateful),
         of_eventstore(environment, storage, eventstore, &filter),
+        gateway.map(of_gateway).into_iter().collect(),
     ]
     .concat();
 
@@ -145,6 +148,10 @@ fn of_eventstore(
     watched
 }
 
+fn of_gateway(service: &Service) -> Watched {
+    ("gateway-down".to_owned(), no_running_task(service.cluster_name(), service.name()))
+}
+
 /// The lines of EventStoreDB's log, in its JSON, that are errors.
 fn eventstore_errors(scope: &Scope, environment: &Environment, eventstore: &EventStore) -> MetricFilterSpec {
     MetricFilterSpec {
@@ -179,22 +186,21 @@ fn dashboard(scope: &Scope, watched: &[Watched]) -> DashboardSpec {
         "# {} in {}\nFrom the queue to the journal to EventStoreDB.",
         scope.environment, scope.region
     );
-    DashboardSpec::new(
-        &scope.region,
-        &[
-            Widget::Text(title),
-            Widget::alarms("Alarms", arns),
-            Widget::graph("Queues", lines(&["dead-letters", "relay-failures", "event-age"])),
-            Widget::graph("Ingest", counts(INGEST, &["Received", "Stored", "Folded", "Rejected", "Retried"])),
-            Widget::graph(
-                "Relay",
-                counts(RELAY, &["Received", "Appended", "Present", "Rejected", "Modified"]),
-            ),
-            Widget::graph("Functions", lines(&["-errors", "-throttles"])),
-            Widget::graph("Behind", lines(&["relay-behind"])),
-            Widget::graph("Journal throttled", lines(&["-throttled"])),
-            Widget::graph("EventStoreDB", lines(&["eventstore-"])),
-            Widget::graph("File system", lines(&["file-system-"])),
-        ],
-    )
+    let mut widgets = vec![
+        Widget::Text(title),
+        Widget::alarms("Alarms", arns),
+        Widget::graph("Queues", lines(&["dead-letters", "relay-failures", "event-age"])),
+        Widget::graph("Ingest", counts(INGEST, &["Received", "Stored", "Folded", "Rejected", "Retried"])),
+        Widget::graph("Relay", counts(RELAY, &["Received", "Appended", "Present", "Rejected", "Modified"])),
+        Widget::graph("Functions", lines(&["-errors", "-throttles"])),
+        Widget::graph("Behind", lines(&["relay-behind"])),
+        Widget::graph("Journal throttled", lines(&["-throttled"])),
+        Widget::graph("EventStoreDB", lines(&["eventstore-"])),
+        Widget::graph("File system", lines(&["file-system-"])),
+    ];
+    let gateway = lines(&["gateway-"]);
+    if !gateway.is_empty() {
+        widgets.push(Widget::graph("Gateway", gateway));
+    }
+    DashboardSpec::new(&scope.region, &widgets)
 }

@@ -4,11 +4,10 @@
 //! printable [`reference`] all come from that one table. All mistakes of a file are reported at once.
 
 mod document;
-mod error;
+mod gateway;
 mod knob;
 mod knobs;
 mod name;
-mod problem;
 mod reference;
 mod rules;
 
@@ -16,15 +15,18 @@ use std::num::NonZeroU16;
 use std::path::Path;
 use std::time::Duration;
 
-pub use error::{Error, Invalid};
-pub use knobs::{Architecture, BackupMode, Egress, LogLevel, Throughput, TlsMode};
+pub use gateway::{Gateway, Upstream};
+pub(crate) use knobs::GATEWAY_ADMIN_PORT;
+pub use knobs::{
+    Architecture, BackupMode, Durability, Egress, GatewayCluster, LogLevel, Throughput, TlsMode,
+};
 pub use name::{AccountId, EnvironmentName, ProjectName, Region};
-pub use problem::Problem;
-pub use reference::{Setting, reference, settings};
+pub use reference::{reference, settings};
+pub use settings_file::{Error, Invalid, Problem, Setting};
 
 use aws_network::Cidr;
-use problem::Source;
 use resource::Scope;
+use settings_file::{Fault, Source, list, nearest};
 
 use crate::eventstore::Release;
 
@@ -46,7 +48,7 @@ struct Declared {
 }
 
 /// One environment: where it is and every knob's value. It is only made from a checked [`Configuration`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Environment {
     /// The first part of every physical name.
@@ -79,6 +81,8 @@ pub struct Environment {
     pub backup: Backup,
     /// The function that moves events from the journal to EventStoreDB.
     pub relay: Relay,
+    /// The gateway, where there is one.
+    pub gateway: Option<Gateway>,
     /// Who is told of alarms.
     pub alarms: Alarms,
     /// Where the server answers that is EventStoreDB in a local environment: `host:port`. No file says it: who starts the
@@ -221,19 +225,17 @@ impl Configuration {
     /// # Errors
     /// The file cannot be read, or isn't UTF-8, or holds mistakes (all of them are in the error).
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
-        let text = String::from_utf8(bytes)
-            .map_err(|source| Error::NotUtf8 { path: path.to_path_buf(), source: source.utf8_error() })?;
+        let text = settings_file::text(path)?;
         Self::parse(&text, path)
     }
 
-    /// Checks `text`; `path` only names it in messages.
+    /// Checks `text`; `path` names it in messages, and the files that it names are read beside that.
     ///
     /// # Errors
     /// Every mistake in `text`, in the order of its lines. Mistakes of syntax hide all others.
     pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let source = Source { path: path.to_path_buf(), text: text.to_owned() };
-        match document::read(text) {
+        match document::read(text, path.parent().unwrap_or(path)) {
             Ok(environments) => Ok(Self { source, environments }),
             Err(faults) => Err(Error::Invalid(Invalid::new(&source, faults))),
         }
@@ -255,18 +257,18 @@ impl Configuration {
         self.environments.iter().map(|declared| &declared.environment)
     }
 
-    fn unknown(&self, name: &str) -> problem::Fault {
+    fn unknown(&self, name: &str) -> Fault {
         let names: Vec<&str> = self.environments().map(|environment| environment.name.as_str()).collect();
-        let nearest = knob::nearest(name, &names);
+        let nearest = nearest(name, &names);
         let place = self.environments.iter().find_map(|declared| {
             declared.place.clone().filter(|_| nearest == Some(declared.environment.name.as_str()))
         });
-        problem::Fault {
+        Fault {
             place,
             message: format!("no environment is called {name:?}"),
             help: Some(match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`? There are {}", knob::list(&names, "and")),
-                None => format!("there are {}", knob::list(&names, "and")),
+                Some(nearest) => format!("did you mean `{nearest}`? There are {}", list(&names, "and")),
+                None => format!("there are {}", list(&names, "and")),
             }),
             note: None,
         }

@@ -11,21 +11,21 @@ use aws_cloudmap::{
     Services as CloudMapServices,
 };
 use aws_ecs::{
-    Cluster, ClusterSpec, Clusters, ContainerInsights, Service, ServiceSpec, Services, Switch,
-    TaskDefinition, TaskDefinitions,
+    Cluster, ClusterSpec, Clusters, ContainerInsights, Service, ServiceSpec, Services, TaskDefinition,
+    TaskDefinitions,
 };
 use aws_efs::{AccessPoint, FileSystem};
 use aws_iam::{Role, RoleSpec, Roles, ServiceLinkedRoleSpec, ServiceLinkedRoles, service_linked_role_key};
 use aws_network::{Connections, Port, SecurityGroup};
 use aws_observability::{LogGroup, LogGroupClass, LogGroupSpec, LogGroups};
 use aws_secrets::Secret;
-use resource::{Grantee, Key, Node, Scope, Statement};
+use resource::{Key, Node, Scope};
 
 pub use release::Release;
 pub(crate) use task::PORT;
 
-use crate::configuration::{Egress, Environment, TlsMode};
-use crate::network::{Network, allow_to_internet, rules};
+use crate::configuration::{Environment, TlsMode};
+use crate::network::{Network, rules};
 use crate::secrets::EventStoreSecrets;
 use crate::stack::node;
 use crate::storage::{NFS, Storage};
@@ -137,12 +137,7 @@ fn connections(
     let own = eventstore.connections();
     let mut nodes = vec![network.security_group(&eventstore.group, "EventStoreDB.")?];
     nodes.extend(rules(own.allow_to(&storage.group.connections(), NFS, STACK)?)?);
-    // The task gets its image, its secrets and its log's service over its own interface.
-    nodes.extend(allow_to_internet(&own)?);
-    if network.endpoints.is_some() {
-        // Private DNS leads the names of these services to the endpoints, for all of the VPC.
-        nodes.extend(network.allow_to_services(&own, STACK)?);
-    }
+    nodes.extend(network.allow_task(&own, STACK)?);
     for cidr in &environment.eventstore.admin_cidrs {
         nodes.extend(rules(own.allow_from_cidr(*cidr, Port::tcp(PORT))?)?);
     }
@@ -163,14 +158,7 @@ fn roles(scope: &Scope, environment: &Environment, parts: &Parts) -> Result<[Nod
     let mut task = for_tasks("EventStoreDB's task: mounts its file system.");
     parts.file_system.grant_mount(&[&parts.data, &parts.logs], &mut task);
     if environment.eventstore.execute_command {
-        // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html#ecs-exec-required-iam-permissions
-        let channels = [
-            "ssmmessages:CreateControlChannel",
-            "ssmmessages:CreateDataChannel",
-            "ssmmessages:OpenControlChannel",
-            "ssmmessages:OpenDataChannel",
-        ];
-        task.grant(Statement::allow("", channels, ["*"]));
+        aws_ecs::grant_execute_command(&mut task);
     }
     Ok([
         node::<Roles>(&Key::new(STACK, "execution-role")?, Some(parts.execution_role.name()), &execution)?,
@@ -194,20 +182,12 @@ fn service(
     let task = TaskDefinition::new(scope, &task_key, STACK);
     let EventStore { namespace, found_by, .. } = eventstore;
     let cluster = ClusterSpec { container_insights: ContainerInsights::Enabled, ..ClusterSpec::default() };
-    let (subnets, public_ip) = match environment.network.egress {
-        Egress::PublicIp => (&network.public, Switch::Enabled),
-        Egress::Nat => (&network.private, Switch::Disabled),
-    };
+    let (subnets, public_ip) = network.of_tasks(environment);
     let spec = ServiceSpec {
         assign_public_ip: public_ip,
         service_registry_arn: Some(found_by.arn()),
         enable_execute_command: environment.eventstore.execute_command,
-        ..ServiceSpec::single_writer(
-            &eventstore.cluster,
-            task.arn(),
-            subnets.iter().map(aws_network::Subnet::id),
-            [eventstore.group.id()],
-        )
+        ..ServiceSpec::single_writer(&eventstore.cluster, task.arn(), subnets, [eventstore.group.id()])
     };
     let log_group = LogGroupSpec {
         retention_in_days: Some(environment.eventstore.log_retention_days.into()),

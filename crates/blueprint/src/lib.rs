@@ -8,6 +8,7 @@
 //! | `network` | the ways out of the VPC | deletes it |
 //! | `eventstore` | EventStoreDB: cluster, task, service, name | deletes it |
 //! | `relay` | the function that moves events from the journal to EventStoreDB, and what it runs with | deletes it |
+//! | `gateway` | the reverse proxy that sends an event of each request, where the configuration asks for one | deletes it |
 //! | `alarms` | what watches all of it, and who is told | deletes it |
 //!
 //! The queues are stateful because what lies in them exists nowhere else.
@@ -17,6 +18,7 @@ pub mod bootstrap;
 pub mod configuration;
 mod error;
 mod eventstore;
+mod gateway;
 mod ingest;
 mod network;
 mod outputs;
@@ -33,6 +35,7 @@ use resource::{Family, Graph, Key, Node};
 
 pub use error::Error;
 pub use eventstore::{Release, address, host_name};
+pub use gateway::address as gateway_address;
 pub use outputs::{OUTPUTS, Output};
 
 use configuration::{BackupMode, Environment, EventStore as EventStoreKnobs, TlsMode};
@@ -55,6 +58,8 @@ pub const EVENTSTORE: &str = "eventstore";
 pub const RELAY: &str = "relay";
 /// The key of the mapping that feeds the relay from the journal's stream.
 pub const RELAY_MAPPING: &str = "relay/event-source-mapping";
+/// The gateway: the name of its stack, and what the physical names in it end in.
+pub const GATEWAY: &str = "gateway";
 /// Where the relay leaves what it can never append: what the queue's physical name ends in.
 pub const RELAY_FAILURE_QUEUE: &str = "relay-failures";
 /// The packages that the blueprint is made from.
@@ -90,7 +95,20 @@ pub fn blueprint(environment: &Environment, packages: &BTreeMap<String, String>)
         eventstore: &eventstore,
     };
     nodes.extend(relay::stack(&scope, environment, packages, &upstream)?);
-    nodes.extend(alarms::stack(&scope, environment, &stateful, &storage, &eventstore)?);
+    let gateway = match &environment.gateway {
+        Some(knobs) => {
+            let upstream = gateway::Upstream {
+                queue: &stateful.queue,
+                network: &network,
+                ways: &ways,
+                eventstore: &eventstore,
+            };
+            nodes.extend(gateway::stack(&scope, environment, knobs, &upstream)?);
+            Some(gateway::service(&scope, knobs, &eventstore))
+        }
+        None => None,
+    };
+    nodes.extend(alarms::stack(&scope, environment, &stateful, &storage, &eventstore, gateway.as_ref())?);
     if let Some(boundary) = &environment.permissions_boundary {
         bound(&mut nodes, boundary);
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_ecs::Switch;
 use aws_network::{
     Connections, ElasticIp, ElasticIpSpec, ElasticIps, InternetGateway, InternetGatewaySpec,
     InternetGateways, NatGateway, NatGatewaySpec, NatGateways, Port, RouteTable, RouteTableSpec, RouteTables,
@@ -137,6 +138,25 @@ impl Network {
         node::<SecurityGroups>(group.key(), Some(group.name()), &spec)
     }
 
+    /// The subnets that tasks run in, and whether they have public addresses: without a NAT gateway that is their way to the
+    /// registries of images.
+    pub(crate) fn of_tasks(&self, environment: &Environment) -> (BTreeSet<String>, Switch) {
+        match environment.network.egress {
+            Egress::PublicIp => (ids(&self.public), Switch::Enabled),
+            Egress::Nat => (ids(&self.private), Switch::Disabled),
+        }
+    }
+
+    /// Lets a task of `client` get its image, its secrets and its log's service, over its own interface.
+    pub(crate) fn allow_task(&self, client: &Connections, stack: &str) -> Result<Vec<Node>, Error> {
+        let mut nodes = allow_to_internet(client)?;
+        if self.endpoints.is_some() {
+            // Private DNS leads the names of these services to the endpoints, for all of the VPC.
+            nodes.extend(self.allow_to_services(client, stack)?);
+        }
+        Ok(nodes)
+    }
+
     /// Lets `client` call AWS's services: over the endpoints, where there are some.
     pub(crate) fn allow_to_services(&self, client: &Connections, stack: &str) -> Result<Vec<Node>, Error> {
         match &self.endpoints {
@@ -147,7 +167,7 @@ impl Network {
 }
 
 /// Lets `client` connect to port 443 of any address.
-pub(crate) fn allow_to_internet(client: &Connections) -> Result<Vec<Node>, Error> {
+fn allow_to_internet(client: &Connections) -> Result<Vec<Node>, Error> {
     rules(client.allow_to_cidr(EVERYWHERE.parse()?, HTTPS)?)
 }
 

@@ -28,7 +28,17 @@ fn graph(environment: &Environment) -> Graph {
     blueprint(environment, &packages()).unwrap()
 }
 
-/// The shipped environments, and one with every knob at its other end.
+/// The environment `dev` with a gateway that is told no more than it must be, and what is said of it besides.
+fn with_gateway(besides: &str) -> Environment {
+    let text = format!(
+        "[environments.dev]\naccount = \"111111111111\"\nregion = \"eu-central-1\"\n\
+         [environments.dev.gateway]\nenabled = true\nimage = \"registry.example.com/gateway:1.0.0\"\n\
+         routes_file = \"tests/gateway.toml\"\n{besides}\n"
+    );
+    environment(&text, "dev")
+}
+
+/// The shipped environments, one with a gateway, and one with every knob at its other end.
 fn graphs() -> Vec<Graph> {
     let extreme = environment(
         r#"
@@ -43,11 +53,12 @@ fn graphs() -> Vec<Graph> {
         eventstore = { release = "21.10", tls = "ephemeral", cpu_units = 16384, memory_mib = 122880, admin_cidrs = ["203.0.113.7/32", "2001:db8::/32"], throughput = "bursting", execute_command = true, log_retention_days = 3653 }
         backup = { mode = "automatic" }
         relay = { memory_mib = 10240, timeout_seconds = 900, batch_size = 10_000, batching_window_seconds = 300, log_retention_days = 3653, log_level = "trace" }
+        gateway = { enabled = true, image = "444444444444.dkr.ecr.us-gov-west-1.amazonaws.com/team/gateway:1.4.0", architecture = "arm64", cpu_units = 4096, memory_mib = 30720, desired_count = 100, cluster = "own", port = 65535, routes_file = "tests/gateway.toml", client_cidrs = ["192.168.0.0/22", "2001:db8::/32"], admin_cidrs = ["192.168.0.0/24"], upstreams = ["192.168.0.0/22:8080", "2001:db8::/32:80"], durability = "spool", execute_command = true, log_retention_days = 3653 }
         alarms = { emails = ["ops@example.com"] }
         "#,
         "abcdefghijklmnop",
     );
-    shipped().iter().chain([&extreme]).map(graph).collect()
+    shipped().iter().chain([&with_gateway(""), &extreme]).map(graph).collect()
 }
 
 fn node<'a>(graph: &'a Graph, key: &str) -> &'a Node {
@@ -148,11 +159,15 @@ fn a_role_has_no_more_than_its_grants_each_on_resources_of_this_environment() {
             for statement in policies.values().flat_map(|policy| &policy.statement) {
                 assert!(!statement.action.iter().any(|action| action.contains('*')), "{statement:?}");
                 let named = |arn: &String| {
-                    ours.iter().any(|prefix| arn.contains(prefix.as_str())) || arn.starts_with("${stateful/")
+                    ours.iter().any(|prefix| arn.contains(prefix.as_str()))
+                        || arn.starts_with("${stateful/")
+                        // The gateway's image is whose it is.
+                        || arn == "arn:aws-us-gov:ecr:us-gov-west-1:444444444444:repository/team/gateway"
                 };
                 // These take no narrower resource: AWS documents them with `*` alone.
                 let nameless = |action: &String| {
                     action == "dynamodb:ListStreams"
+                        || action == "ecr:GetAuthorizationToken"
                         || action.starts_with("ec2:")
                         || action.starts_with("ssmmessages:")
                 };
@@ -279,8 +294,9 @@ fn every_line_of_eventstoredb_makes_a_blueprint_without_a_secret_in_its_environm
 #[test]
 fn nothing_runs_as_root_but_what_writes_the_certificate_with_one_capability() {
     for graph in graphs() {
-        let containers = &node(&graph, "eventstore/task-definition").spec["containerDefinitions"];
-        for (name, container) in containers.as_object().unwrap() {
+        let definitions = graph.nodes().filter(|node| node.kind.as_str() == "AWS::ECS::TaskDefinition");
+        let containers = definitions.flat_map(|node| node.spec["containerDefinitions"].as_object().unwrap());
+        for (name, container) in containers {
             let user = container["user"].as_str().unwrap();
             let dropped = &container["linuxParameters"]["capabilities"]["drop"];
             if name == "certificate" {
@@ -309,5 +325,93 @@ fn the_containers_scripts_are_shell() {
             let read = std::process::Command::new("sh").args(["-n", "-c", script]).output().unwrap();
             assert!(read.status.success(), "{script}\n{}", String::from_utf8_lossy(&read.stderr));
         }
+    }
+}
+
+/// The nodes of a graph that another has not, or has otherwise.
+fn beyond(graph: &Graph, other: &Graph) -> Vec<String> {
+    let nodes = graph.nodes().filter(|node| other.get(&node.key) != Some(*node));
+    nodes.map(|node| node.key.to_string()).collect()
+}
+
+#[test]
+fn the_stack_of_the_gateway_is_reviewed() {
+    let most = r#"
+        cluster = "own"
+        client_cidrs = ["10.20.0.0/16"]
+        admin_cidrs = ["10.20.0.0/24"]
+        upstreams = ["10.20.0.0/16:8080"]
+        durability = "spool"
+        execute_command = true
+    "#;
+    for (name, besides) in [("least", ""), ("most", most)] {
+        let graph = graph(&with_gateway(besides));
+        let nodes: Vec<&Node> = graph.nodes().filter(|node| node.key.stack() == "gateway").collect();
+        insta::assert_snapshot!(format!("gateway_{name}"), json(&nodes));
+    }
+}
+
+#[test]
+fn a_gateway_changes_no_other_stack_but_that_of_the_alarms() {
+    let dev = "[environments.dev]\naccount = \"111111111111\"\nregion = \"eu-central-1\"\n";
+    let (without, with) = (graph(&environment(dev, "dev")), graph(&with_gateway("")));
+    assert_eq!(beyond(&without, &with), ["alarms/dashboard"]);
+    let besides = beyond(&with, &without).into_iter().filter(|key| !key.starts_with("gateway/"));
+    assert_eq!(besides.collect::<Vec<_>>(), ["alarms/dashboard", "alarms/gateway-down-alarm"]);
+}
+
+#[test]
+fn another_route_is_a_change_of_the_task_definition_and_of_nothing_else() {
+    let directory = std::env::temp_dir().join(format!("headwater-routes-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let with_routes = |routes: &str| {
+        std::fs::write(directory.join("gateway.toml"), routes).unwrap();
+        let text = "[environments.dev]\naccount = \"111111111111\"\nregion = \"eu-central-1\"\n\
+                    gateway = { enabled = true, image = \"registry.example.com/gateway:1.0.0\" }\n";
+        let configuration = Configuration::parse(text, &directory.join("headwater.toml")).unwrap();
+        graph(&configuration.environment("dev").unwrap())
+    };
+    let (before, after) = (with_routes("a = 1\n"), with_routes("a = 2\n"));
+    std::fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(beyond(&after, &before), ["gateway/task-definition"]);
+    let told =
+        &node(&after, "gateway/task-definition").spec["containerDefinitions"]["gateway"]["environment"];
+    assert!(told["HEADWATER_GATEWAY_CONFIG"].as_str().unwrap().contains("a = 2\n"), "{told}");
+}
+
+#[test]
+fn the_gateway_may_send_to_the_one_queue_and_nothing_more() {
+    for besides in ["", "durability = \"spool\"\ncluster = \"own\""] {
+        let graph = graph(&with_gateway(besides));
+        let role = &node(&graph, "gateway/task-role").spec;
+        assert_eq!(role["managedPolicyArns"], serde_json::json!([]));
+        let policies: BTreeMap<String, PolicyDocument> =
+            serde_json::from_value(role["policies"].clone()).unwrap();
+        let statements: Vec<_> = policies.into_values().flat_map(|policy| policy.statement).collect();
+        let [statement] = statements.as_slice() else { unreachable!("one statement: {statements:?}") };
+        assert_eq!(statement.action, ["sqs:SendMessage"]);
+        assert_eq!(statement.resource, ["arn:aws:sqs:eu-central-1:111111111111:headwater-dev-event-queue"]);
+    }
+}
+
+#[test]
+fn the_gateways_file_is_as_it_was_but_for_what_the_task_settles() {
+    for (besides, listen, durability, spool) in [
+        ("", "0.0.0.0:8080", "memory", None),
+        ("durability = \"spool\"\nport = 8000", "0.0.0.0:8000", "spool", Some("/var/lib/headwater/spool")),
+    ] {
+        let graph = graph(&with_gateway(besides));
+        let container = &node(&graph, "gateway/task-definition").spec["containerDefinitions"]["gateway"];
+        let file = container["environment"]["HEADWATER_GATEWAY_CONFIG"].as_str().unwrap();
+        let file: toml::Table = file.parse().unwrap();
+        assert_eq!((file["listen"].as_str(), file["admin"].as_str()), (Some(listen), Some("0.0.0.0:9090")));
+        let events = file["events"].as_table().unwrap();
+        assert_eq!(events["durability"].as_str(), Some(durability));
+        assert_eq!(events.get("spool_directory").and_then(toml::Value::as_str), spool);
+        let written: toml::Table = include_str!("gateway.toml").parse().unwrap();
+        assert_eq!((&file["routes"], &events["source"]), (&written["routes"], &written["events"]["source"]));
+        // The shell hands it over, and nothing of it is the shell's.
+        let script = container["command"][0].as_str().unwrap();
+        assert_eq!(script, "exec gateway /dev/stdin <<FILE\n$HEADWATER_GATEWAY_CONFIG\nFILE\n");
     }
 }

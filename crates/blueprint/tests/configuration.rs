@@ -24,6 +24,12 @@ fn in_dev(lines: &str) -> String {
     ))
 }
 
+/// The same for a gateway that is on.
+fn with_gateway(lines: &str) -> String {
+    let routes = if lines.contains("routes_file") { "" } else { "\nroutes_file = \"tests/gateway.toml\"" };
+    in_dev(&format!("[environments.dev.gateway]\nenabled = true\n{lines}{routes}"))
+}
+
 /// A snapshot of the message for each case, in a file of the case's name.
 macro_rules! messages {
     ($($name:ident: $message:expr;)+) => {
@@ -44,6 +50,16 @@ messages! {
     a_shell_in_production: in_dev("production = true\n[environments.dev.eventstore]\nexecute_command = true");
     a_completion_window_that_is_too_short: in_dev("[environments.dev.backup]\nstart_window_minutes = 120");
     a_schedule_that_is_none: in_dev("[environments.dev.backup]\nschedule = \"daily\"");
+    a_gateway_without_an_image: in_dev("[environments.dev.gateway]\nenabled = true\nroutes_file = \"tests/gateway.toml\"");
+    an_image_that_is_not_pinned: with_gateway("image = \"gateway:latest\"");
+    an_image_in_another_region:
+        with_gateway("image = \"111111111111.dkr.ecr.eu-west-1.amazonaws.com/gateway:1.0.0\"");
+    routes_that_are_not_there: with_gateway("image = \"gateway:1\"\nroutes_file = \"tests/no-such-file.toml\"");
+    routes_that_are_not_toml: with_gateway("image = \"gateway:1\"\nroutes_file = \"tests/blueprint.rs\"");
+    a_gateway_that_fargate_does_not_have: with_gateway("image = \"gateway:1\"\nmemory_mib = 4096");
+    a_gateway_at_the_port_of_its_metrics: with_gateway("image = \"gateway:1\"\nport = 9090");
+    an_upstream_without_a_port: with_gateway("image = \"gateway:1\"\nupstreams = [\"10.20.0.0/16\"]");
+    a_gateway_for_everybody: with_gateway("image = \"gateway:1\"\nclient_cidrs = [\"0.0.0.0/0\"]");
     an_address_that_is_no_email: in_dev("[environments.dev.alarms]\nemails = [\"ops\"]");
     unknown_key_at_the_top: message("projekt = \"headwater\"");
     unknown_table: message("[environment.dev]");
@@ -120,6 +136,13 @@ fn a_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn what_a_gateway_that_is_off_is_told_is_checked_and_its_routes_are_not_read() {
+    let off = "[environments.local.gateway]\nroutes_file = \"no-such-file.toml\"\n";
+    assert_eq!(parse(off).unwrap().environment("local").unwrap().gateway, None);
+    assert!(message(&off.replace("routes_file", "routes_flie")).contains("did you mean `routes_file`?"));
+}
+
+#[test]
 fn problems_tell_their_position_to_programs() {
     let Err(Error::Invalid(invalid)) = parse("project = \"headwater\"\ncolour = 1\n") else {
         panic!("colour is unknown")
@@ -191,6 +214,21 @@ fn every_value_of_a_file_arrives_in_its_field() {
         batching_window_seconds = 1
         log_retention_days = 60
         log_level = "debug"
+        [environments.qa.gateway]
+        enabled = true
+        image = "gateway:1.0.0"
+        architecture = "arm64"
+        cpu_units = 512
+        memory_mib = 1024
+        desired_count = 3
+        cluster = "own"
+        port = 8000
+        routes_file = "tests/gateway.toml"
+        client_cidrs = ["10.4.0.0/20"]
+        admin_cidrs = ["10.4.0.0/24"]
+        upstreams = ["10.4.0.0/20:8080"]
+        durability = "spool"
+        log_retention_days = 14
         [environments.qa.alarms]
         emails = ["ops@example.com"]
     "#;

@@ -1,4 +1,4 @@
-//! Making a service as it is desired. What its tasks notice is: stop, wait, start, follow.
+//! Making a service as it is desired. What its tasks notice is: start and follow; for a single writer stop and wait first.
 
 use aws_env::{At, retry_while, wait_until};
 use aws_sdk_ecs::types::{self, AvailabilityZoneRebalancing};
@@ -62,8 +62,12 @@ impl Services {
         let have = have.map_err(|error| Error::new(DESCRIBE, place.resource, Class::Fatal, error))?;
         let has_failed = observe::primary(service).is_some_and(observe::has_failed);
         if has_failed || tasks_notice(&have, want) {
-            self.stop(place, service.desired_count(), progress).await?;
-            let started = self.start(place, &have, want, progress).await?;
+            // What has been a single writer may be one still, while the tasks of its last deployment run.
+            if have.is_single_writer() || want.is_single_writer() {
+                self.stop(place, service.desired_count(), progress).await?;
+            }
+            let forced = has_failed || needs_force(&have, want);
+            let started = self.start(place, want, forced, progress).await?;
             return self.follow_primary(place, &started, want, progress).await;
         }
         if have != *want {
@@ -100,8 +104,8 @@ impl Services {
     async fn start(
         &self,
         place: Place<'_>,
-        have: &ServiceSpec,
         want: &ServiceSpec,
+        forced: bool,
         progress: &Progress,
     ) -> Result<types::Service> {
         let network = network_configuration(want);
@@ -121,9 +125,7 @@ impl Services {
             .enable_execute_command(want.enable_execute_command)
             .propagate_tags(types::PropagateTags::from(want.propagate_tags.as_str()))
             .enable_ecs_managed_tags(want.enable_ecs_managed_tags)
-            // Only a deployment of its own is watched by the circuit breaker. Another revision begins one by itself, and
-            // then the call may be repeated without a further one.
-            .force_new_deployment(have.task_definition_arn == want.task_definition_arn);
+            .force_new_deployment(forced);
         let start = || async { call.clone().send().await.at(UPDATE, place.resource) };
         let waits_for = "the task definition to reach the service";
         let answer = retry_while(&SETTLE, progress, waits_for, settles, start).await?;
@@ -146,6 +148,16 @@ impl Services {
             }
         }
     }
+}
+
+/// Only a deployment of its own is watched by the circuit breaker. Another revision begins one by itself, and then the call
+/// may be repeated without a further one. Whoever asks for another number of equal tasks wants those that run to go on.
+fn needs_force(have: &ServiceSpec, want: &ServiceSpec) -> bool {
+    let is_scaled = || {
+        let alike = ServiceSpec { desired_count: want.desired_count, ..have.clone() };
+        !want.is_single_writer() && have.desired_count != want.desired_count && !tasks_notice(&alike, want)
+    };
+    have.task_definition_arn == want.task_definition_arn && !is_scaled()
 }
 
 /// Whether anything differs beyond how deployments are made: that alone needs no other tasks.

@@ -40,6 +40,13 @@ fn spec() -> ServiceSpec {
     ServiceSpec { service_registry_arn: Some(REGISTRY.into()), ..spec }
 }
 
+/// The same of so many tasks that are replaced one by one.
+fn rolling(count: i32) -> ServiceSpec {
+    let subnets = ["subnet-2".to_owned(), "subnet-1".to_owned()];
+    let spec = ServiceSpec::rolling(&cluster(), revision(1), subnets, ["sg-1".to_owned()], count);
+    ServiceSpec { service_registry_arn: Some(REGISTRY.into()), ..spec }
+}
+
 fn desired(spec: ServiceSpec) -> Desired<ServiceSpec> {
     Desired { key: KEY.parse().unwrap(), name: Some(NAME.into()), spec }
 }

@@ -9,7 +9,7 @@ use aws_sdk_ecs::types;
 
 use crate::{
     ContainerCondition, ContainerDefinition, CpuArchitecture, EfsVolumeConfiguration, HealthCheck,
-    KernelCapabilities, LinuxParameters, LogConfiguration, MountPoint, PortMapping, Switch,
+    KernelCapabilities, LinuxParameters, LogConfiguration, MountPoint, PortMapping, RestartPolicy, Switch,
     TaskDefinitionSpec, TransportProtocol, Ulimit, Volume, words::Unknown,
 };
 
@@ -77,6 +77,7 @@ fn container(container: &types::ContainerDefinition) -> Result<ContainerDefiniti
         linux_parameters: container.linux_parameters().map(linux_parameters).unwrap_or_default(),
         log_configuration: container.log_configuration().map(log_configuration),
         stop_timeout_seconds: container.stop_timeout(),
+        restart_policy: container.restart_policy().filter(|policy| policy.enabled()).map(restart_policy),
         ulimits: container.ulimits().iter().map(ulimit).collect(),
     })
 }
@@ -117,6 +118,11 @@ fn health_check(check: &types::HealthCheck) -> HealthCheck {
         retries: check.retries().unwrap_or(3),
         start_period_seconds: check.start_period().unwrap_or(0),
     }
+}
+
+/// What is not said is 300 s: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html>
+fn restart_policy(policy: &types::ContainerRestartPolicy) -> RestartPolicy {
+    RestartPolicy { restart_attempt_period_seconds: policy.restart_attempt_period().unwrap_or(300) }
 }
 
 fn linux_parameters(parameters: &types::LinuxParameters) -> LinuxParameters {

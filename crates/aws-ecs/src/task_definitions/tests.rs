@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::write::in_order;
 use crate::{
     ContainerCondition, ContainerDefinition, CpuArchitecture, HealthCheck, LinuxParameters, LogConfiguration,
-    LogMode, MountPoint, PortMapping, TaskDefinition, TaskDefinitionSpec, TaskDefinitions, Ulimit, Volume,
+    LogMode, MountPoint, PortMapping, RestartPolicy, TaskDefinition, TaskDefinitionSpec, TaskDefinitions,
+    Ulimit, Volume,
 };
 
 const KEY: &str = "eventstore/task-definition";
@@ -63,6 +64,7 @@ fn server() -> ContainerDefinition {
             .dropping_all_but(&[]),
         log_configuration: Some(logs()),
         stop_timeout_seconds: Some(120),
+        restart_policy: Some(RestartPolicy { restart_attempt_period_seconds: 60 }),
         ulimits: [("nofile".into(), Ulimit { soft_limit: 65_535, hard_limit: 65_535 })].into(),
         ..ContainerDefinition::new("docker.io/eventstore/eventstore@sha256:1")
     }

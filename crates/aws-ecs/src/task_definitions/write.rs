@@ -13,7 +13,7 @@ use aws_sdk_ecs::{
 
 use crate::{
     ContainerDefinition, EfsVolumeConfiguration, HealthCheck, LinuxParameters, LogConfiguration, MountPoint,
-    PortMapping, TaskDefinitionSpec, Volume,
+    PortMapping, RestartPolicy, TaskDefinitionSpec, Volume,
 };
 
 /// The call with all of the spec in it.
@@ -100,6 +100,7 @@ fn container(name: &str, container: &ContainerDefinition) -> Result<types::Conta
         .set_linux_parameters(linux_parameters(&container.linux_parameters))
         .set_log_configuration(log_configuration)
         .set_stop_timeout(container.stop_timeout_seconds)
+        .set_restart_policy(container.restart_policy.as_ref().map(restart_policy).transpose()?)
         .set_ulimits(some(ulimits(container)?))
         .build())
 }
@@ -137,6 +138,13 @@ fn health_check(check: &HealthCheck) -> Result<types::HealthCheck, BuildError> {
         .timeout(check.timeout_seconds)
         .retries(check.retries)
         .start_period(check.start_period_seconds)
+        .build()
+}
+
+fn restart_policy(policy: &RestartPolicy) -> Result<types::ContainerRestartPolicy, BuildError> {
+    types::ContainerRestartPolicy::builder()
+        .enabled(true)
+        .restart_attempt_period(policy.restart_attempt_period_seconds)
         .build()
 }
 

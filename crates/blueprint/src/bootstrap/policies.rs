@@ -100,6 +100,11 @@ const BOUNDARY: &[(&[&str], Within)] = &[
         &["secretsmanager:GetSecretValue"],
         Within::of(&["arn:{partition}:secretsmanager:{region}:{account}:secret:{project}/{environment}/*"]),
     ),
+    // Images of the gateway: whoever has the repository says who of other accounts may pull.
+    (
+        &["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        Within::of(&["arn:{partition}:ecr:{region}:*:repository/*"]),
+    ),
     // EFS makes the ids; without an access point, which holds whoever mounts to one directory, nothing is mounted.
     (
         &["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
@@ -114,7 +119,7 @@ const BOUNDARY: &[(&[&str], Within)] = &[
             Condition::NOT_ANOTHERS,
         ]),
     ),
-    // AWS knows no resource for the first and the last two. Lambda asks for its interfaces on every resource:
+    // AWS knows no resource for those of DynamoDB, ECR, Systems Manager and tags. Lambda asks for its interfaces on every resource:
     // https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
     (
         &[
@@ -125,6 +130,7 @@ const BOUNDARY: &[(&[&str], Within)] = &[
             "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSubnets",
             "ec2:UnassignPrivateIpAddresses",
+            "ecr:GetAuthorizationToken",
             "ssmmessages:CreateControlChannel",
             "ssmmessages:CreateDataChannel",
             "ssmmessages:OpenControlChannel",

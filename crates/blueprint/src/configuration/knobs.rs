@@ -1,37 +1,37 @@
 //! The knobs: the one table that reading, messages and the reference come from.
 
 mod eventstore;
+mod gateway;
 
 use std::num::NonZeroU16;
 
-use super::knob::{ACCOUNT_ID, Documented, Flag, Knob, Number, NumberOf, OneOf, PROJECT_NAME, REGION, Text};
+use settings_file::Table;
+
+use super::knob::{ACCOUNT_ID, Flag, Knob, Number, NumberOf, OneOf, PROJECT_NAME, REGION, Text};
 use super::name::{AccountId, ProjectName, Region};
 
 pub(super) use eventstore::*;
 pub use eventstore::{BackupMode, Egress, Throughput, TlsMode};
-
-/// A table of the file and the knobs in it. `<name>` stands for any environment's name.
-pub(super) struct Section {
-    pub(super) table: &'static str,
-    pub(super) knobs: &'static [&'static dyn Documented],
-}
+pub(crate) use gateway::ADMIN_PORT as GATEWAY_ADMIN_PORT;
+pub(super) use gateway::*;
+pub use gateway::{Durability, GatewayCluster};
 
 /// Every table of the file.
-pub(super) static SECTIONS: &[Section] = &[
-    Section { table: "", knobs: &[&PROJECT] },
-    Section {
+pub(super) static SECTIONS: &[Table] = &[
+    Table { table: "", knobs: &[&PROJECT] },
+    Table {
         table: "environments.<name>",
         knobs: &[&ACCOUNT, &REGION_NAME, &PROFILE, &ENDPOINT_URL, &PRODUCTION, &LEASE_SECONDS],
     },
-    Section {
+    Table {
         table: "environments.<name>.journal",
         knobs: &[&INDEX_SHARDS, &POINT_IN_TIME_RECOVERY_DAYS, &DELETION_PROTECTION],
     },
-    Section {
+    Table {
         table: "environments.<name>.queue",
         knobs: &[&RETENTION_SECONDS, &DEAD_LETTER_RETENTION_SECONDS, &MAX_RECEIVE_COUNT],
     },
-    Section {
+    Table {
         table: "environments.<name>.ingest",
         knobs: &[
             &MEMORY_MIB,
@@ -44,8 +44,8 @@ pub(super) static SECTIONS: &[Section] = &[
             &LOG_LEVEL,
         ],
     },
-    Section { table: "environments.<name>.network", knobs: &[&CIDR, &AZS, &EGRESS] },
-    Section {
+    Table { table: "environments.<name>.network", knobs: &[&CIDR, &AZS, &EGRESS] },
+    Table {
         table: "environments.<name>.eventstore",
         knobs: &[
             &RELEASE,
@@ -60,11 +60,11 @@ pub(super) static SECTIONS: &[Section] = &[
             &EVENTSTORE_LOG_RETENTION_DAYS,
         ],
     },
-    Section {
+    Table {
         table: "environments.<name>.backup",
         knobs: &[&MODE, &SCHEDULE, &START_WINDOW_MINUTES, &COMPLETION_WINDOW_MINUTES, &DELETE_AFTER_DAYS],
     },
-    Section {
+    Table {
         table: "environments.<name>.relay",
         knobs: &[
             &RELAY_MEMORY_MIB,
@@ -75,7 +75,27 @@ pub(super) static SECTIONS: &[Section] = &[
             &RELAY_LOG_LEVEL,
         ],
     },
-    Section { table: "environments.<name>.alarms", knobs: &[&EMAILS] },
+    Table {
+        table: "environments.<name>.gateway",
+        knobs: &[
+            &ENABLED,
+            &GATEWAY_IMAGE,
+            &ROUTES_FILE,
+            &GATEWAY_ARCHITECTURE,
+            &GATEWAY_CPU_UNITS,
+            &GATEWAY_MEMORY_MIB,
+            &DESIRED_COUNT,
+            &CLUSTER,
+            &PORT,
+            &CLIENT_CIDRS,
+            &GATEWAY_ADMIN_CIDRS,
+            &UPSTREAMS,
+            &DURABILITY,
+            &EXECUTE_COMMAND,
+            &GATEWAY_LOG_RETENTION_DAYS,
+        ],
+    },
+    Table { table: "environments.<name>.alarms", knobs: &[&EMAILS] },
 ];
 
 /// The processor a function runs on.
@@ -104,6 +124,9 @@ const DAY: u32 = 24 * 60 * 60;
 const LOG_DAYS: &[u16] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
+
+const ARCHITECTURES: &[(&str, Architecture)] =
+    &[("arm64", Architecture::Arm64), ("x86-64", Architecture::X86_64)];
 
 const LOG_LEVELS: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),
@@ -246,7 +269,7 @@ pub(super) static TIMEOUT_SECONDS: Knob<Number<u16>> = Knob {
 
 pub(super) static ARCHITECTURE: Knob<OneOf<Architecture>> = Knob {
     key: "architecture",
-    takes: OneOf(&[("arm64", Architecture::Arm64), ("x86-64", Architecture::X86_64)]),
+    takes: OneOf(ARCHITECTURES),
     default: Architecture::Arm64,
     required: false,
     purpose: "Processor of the function. Lambda's arm64 costs a fifth less for the same time.",

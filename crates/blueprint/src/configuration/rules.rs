@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Environment, TlsMode};
+use super::{Environment, GATEWAY_ADMIN_PORT, Gateway, TlsMode};
 
 /// A rule that an environment breaks. The keys are to blame, the first of them that the file has most of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,12 @@ pub(super) fn broken(environment: &Environment) -> Vec<Broken> {
             ),
         }),
         retention_ends_before_the_last_receive(environment),
-        task_size(environment),
+        task_size(
+            &["eventstore.memory_mib", "eventstore.cpu_units"],
+            environment.eventstore.cpu_units,
+            environment.eventstore.memory_mib,
+            2048,
+        ),
         (environment.backup.completion_window_minutes < environment.backup.start_window_minutes + 60).then(
             || Broken {
                 keys: &["backup.completion_window_minutes", "backup.start_window_minutes"],
@@ -48,6 +53,7 @@ pub(super) fn broken(environment: &Environment) -> Vec<Broken> {
     .into_iter()
     .flatten()
     .chain(production(environment))
+    .chain(environment.gateway.iter().flat_map(|gateway| of_gateway(environment, gateway)))
     .chain(environment.is_local().then(|| local(environment)).into_iter().flatten())
     .collect()
 }
@@ -66,20 +72,55 @@ fn production(environment: &Environment) -> impl Iterator<Item = Broken> {
             message: "a production environment's EventStoreDB has TLS and passwords".to_owned(),
             help: "leave `tls` out, or set `production = false`".to_owned(),
         }),
-        eventstore.execute_command.then(|| Broken {
-            keys: &["eventstore.execute_command"],
-            message: "nobody opens a shell in a production environment's task".to_owned(),
-            help: "leave `execute_command` out, or set `production = false`".to_owned(),
-        }),
+        eventstore.execute_command.then(shell_in_production),
     ];
     broken.into_iter().flatten().filter(|_| environment.production)
 }
 
-/// Fargate has only some sizes of memory for each size of processor:
+fn of_gateway(environment: &Environment, gateway: &Gateway) -> impl Iterator<Item = Broken> {
+    let repository = gateway.ecr_repository();
+    let elsewhere = repository.filter(|repository| repository.region != environment.region.as_str());
+    [
+        task_size(&["gateway.memory_mib", "gateway.cpu_units"], gateway.cpu_units, gateway.memory_mib, 512),
+        (gateway.port == GATEWAY_ADMIN_PORT).then(|| Broken {
+            keys: &["gateway.port"],
+            message: format!("the gateway's port {GATEWAY_ADMIN_PORT} is that of its health and metrics"),
+            help: "choose another `port`".to_owned(),
+        }),
+        elsewhere.map(|repository| Broken {
+            keys: &["gateway.image"],
+            message: format!("the gateway's image is in {}, another region", repository.region),
+            help: format!(
+                "each task would pull it from there; replicate it to {}, and name it there",
+                environment.region
+            ),
+        }),
+        (environment.production && gateway.execute_command)
+            .then(|| Broken { keys: &["gateway.execute_command"], ..shell_in_production() }),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn shell_in_production() -> Broken {
+    Broken {
+        keys: &["eventstore.execute_command"],
+        message: "nobody opens a shell in a production environment's task".to_owned(),
+        help: "leave `execute_command` out, or set `production = false`".to_owned(),
+    }
+}
+
+/// Fargate has only some sizes of memory for each size of processor; `floor` is the least that the task needs, in MiB:
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
-fn task_size(environment: &Environment) -> Option<Broken> {
-    let eventstore = &environment.eventstore;
-    let (least, most, step) = match eventstore.cpu_units {
+fn task_size(keys: &'static [&'static str], cpu_units: u16, memory_mib: u32, floor: u32) -> Option<Broken> {
+    if cpu_units == 256 {
+        return (![512, 1024, 2048].contains(&memory_mib)).then(|| Broken {
+            keys,
+            message: no_task(cpu_units, memory_mib),
+            help: "with 256 CPU units `memory_mib` is 512, 1024 or 2048".to_owned(),
+        });
+    }
+    let (least, most, step) = match cpu_units {
         512 => (1, 4, 1),
         1024 => (2, 8, 1),
         2048 => (4, 16, 1),
@@ -87,21 +128,23 @@ fn task_size(environment: &Environment) -> Option<Broken> {
         8192 => (16, 60, 4),
         _ => (32, 120, 8),
     };
-    let memory = eventstore.memory_mib;
-    let fits = memory.is_multiple_of(1024)
-        && (least..=most).contains(&(memory / 1024))
-        && (memory / 1024 - least).is_multiple_of(step);
+    let fits = memory_mib.is_multiple_of(1024)
+        && (least..=most).contains(&(memory_mib / 1024))
+        && (memory_mib / 1024 - least).is_multiple_of(step);
     (!fits).then(|| Broken {
-        keys: &["eventstore.memory_mib", "eventstore.cpu_units"],
-        message: format!("Fargate has no task of {} CPU units with {memory} MiB", eventstore.cpu_units),
+        keys,
+        message: no_task(cpu_units, memory_mib),
         help: format!(
-            "with {} CPU units `memory_mib` is {} to {} in steps of {}",
-            eventstore.cpu_units,
-            least.max(2) * 1024,
+            "with {cpu_units} CPU units `memory_mib` is {} to {} in steps of {}",
+            floor.max(least * 1024),
             most * 1024,
             step * 1024
         ),
     })
+}
+
+fn no_task(cpu_units: u16, memory_mib: u32) -> String {
+    format!("Fargate has no task of {cpu_units} CPU units with {memory_mib} MiB")
 }
 
 /// A message must live until its last receive, else SQS deletes it and its event with it.

@@ -209,6 +209,11 @@ impl Fargate {
         }
         if differs || body["forceNewDeployment"] == true {
             self.deploy();
+        } else if let Some(deployment) = self.service().pointer_mut("/deployments/0")
+            && !body["desiredCount"].is_null()
+        {
+            deployment["desiredCount"] = body["desiredCount"].clone();
+            deployment["runningCount"] = body["desiredCount"].clone();
         }
         json!({"service": self.service})
     }

@@ -1,4 +1,4 @@
-//! Changing: one writer at any time.
+//! Changing: a single writer is one at any time, and of others some run all the time.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     desired, ensure,
     fargate::{Fargate, bodies, mutations},
-    revision, scope, spec, survey,
+    revision, rolling, scope, spec, survey,
 };
 use crate::{DeploymentCircuitBreaker, ServiceSpec, Services, Switch};
 
@@ -181,4 +181,51 @@ async fn throttling_and_a_revision_that_the_service_does_not_know_yet_are_waited
     state.lock().unwrap().faults = vec![("UpdateService", unknown)];
     let want = ServiceSpec { task_definition_arn: revision(2), ..spec() };
     assert_eq!(ensure(&script, want.clone(), Some(&found)).await.unwrap().spec, want);
+}
+
+/// A rolling service of two tasks that runs.
+async fn rolling_along() -> (Script, Arc<Mutex<Fargate>>) {
+    let (script, state) = Fargate { slowness: 3, ..Fargate::default() }.script();
+    ensure(&script, rolling(2), None).await.unwrap();
+    (script, state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_rolling_service_the_new_tasks_start_before_the_old_ones_stop() {
+    let changes = [
+        ServiceSpec { task_definition_arn: revision(2), ..rolling(2) },
+        ServiceSpec { security_group_ids: ["sg-2".into()].into(), ..rolling(2) },
+        ServiceSpec { task_definition_arn: revision(2), ..rolling(3) },
+    ];
+    for want in changes {
+        let (script, state) = rolling_along().await;
+        let found = survey(&script).await.remove(0);
+        let made = ensure(&script, want.clone(), Some(&found)).await.unwrap();
+        assert_eq!((made.spec, made.pending), (want.clone(), None));
+        let updates = updates(&script);
+        assert_eq!((updates.len(), &updates[0]["desiredCount"]), (1, &json!(want.desired_count)));
+        assert_eq!(updates[0]["forceNewDeployment"], want.task_definition_arn == revision(1));
+        assert!(state.lock().unwrap().overlapped, "nothing ran for a while");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_rolling_service_that_is_scaled_no_task_is_replaced() {
+    for count in [1, 3] {
+        let (script, _) = rolling_along().await;
+        let found = survey(&script).await.remove(0);
+        assert_eq!(ensure(&script, rolling(count), Some(&found)).await.unwrap().spec, rolling(count));
+        let updates = updates(&script);
+        assert_eq!((updates.len(), &updates[0]["forceNewDeployment"]), (1, &json!(false)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_a_single_writer_is_stopped_before_it_begins_to_roll() {
+    let (script, state, _) = running(3).await;
+    let found = survey(&script).await.remove(0);
+    let want = ServiceSpec { task_definition_arn: revision(2), ..rolling(2) };
+    assert_eq!(ensure(&script, want.clone(), Some(&found)).await.unwrap().spec, want);
+    assert_eq!(updates(&script)[0]["desiredCount"], 0);
+    assert!(!state.lock().unwrap().overlapped);
 }

@@ -282,7 +282,7 @@ fn is_network(text: &str) -> bool {
 }
 
 /// A registry's reference: no white space, and a name.
-fn is_image(text: &str) -> bool {
+pub(super) fn is_image(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 255
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c))
