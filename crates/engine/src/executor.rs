@@ -46,6 +46,8 @@ pub(crate) struct Work<'a> {
     pub(crate) survey: Survey,
     pub(crate) graph: &'a Graph,
     pub(crate) families: &'a Families,
+    /// What was kept of each node when the plan was made, by id.
+    kept: BTreeMap<Key, String>,
     /// What the steps have made or changed, as it was then.
     made: Mutex<BTreeMap<Key, Observed>>,
 }
@@ -281,7 +283,9 @@ async fn carry_out(
 impl<'a> Work<'a> {
     /// The work that `plan` is, made from `survey`.
     pub(crate) fn new(plan: Plan, survey: Survey, graph: &'a Graph, families: &'a Families) -> Self {
-        Self { plan, survey, graph, families, made: Mutex::default() }
+        let kept = duplicates::keep(graph, &survey);
+        let kept = kept.into_iter().map(|(key, kept)| (key.clone(), kept.one.id.clone())).collect();
+        Self { plan, survey, graph, families, kept, made: Mutex::default() }
     }
 
     async fn carry_out(&self, step: &Step, progress: &Progress) -> resource::Result<()> {
@@ -318,7 +322,7 @@ impl<'a> Work<'a> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let observed = made.get(&reference.key).or_else(|| {
             let node = self.graph.get(&reference.key)?;
-            duplicates::keep_one(&self.survey, node).map(|(kept, _)| kept)
+            self.survey.find(&node.kind, self.kept.get(&reference.key)?)
         });
         observed.and_then(|observed| reference.value(observed)).map(str::to_owned)
     }

@@ -6,13 +6,17 @@ use resource::{
 };
 use serde_json::{Value, json};
 
-use super::{Draft, Known, Proposed, Reason, duplicates};
+use super::{
+    Draft, Known, Proposed, Reason,
+    duplicates::{self, Kept},
+};
 use crate::Survey;
 
 pub(super) fn draft<'a>(graph: &'a Graph, survey: &'a Survey, families: &Families) -> Draft<'a> {
     let mut draft = Draft::default();
+    let mut kept = duplicates::keep(graph, survey);
     for node in graph.ordered() {
-        draft.consider(node, survey, families);
+        draft.consider(node, kept.remove(&node.key), survey, families);
     }
     draft.orphans(graph, survey, families);
     draft.notes.extend(graph.notes.iter().cloned());
@@ -20,19 +24,19 @@ pub(super) fn draft<'a>(graph: &'a Graph, survey: &'a Survey, families: &Familie
 }
 
 impl<'a> Draft<'a> {
-    fn consider(&mut self, node: &'a Node, survey: &'a Survey, families: &Families) {
+    fn consider(&mut self, node: &'a Node, kept: Option<Kept<'a>>, survey: &'a Survey, families: &Families) {
         let Some(family) = families.get(&node.kind) else {
             return self.reasons.push(Reason::Unknown { key: node.key.clone(), kind: node.kind.clone() });
         };
         if let Some(reason) = name_taken(node, survey) {
             return self.reasons.push(reason);
         }
-        match duplicates::keep_one(survey, node) {
+        match kept {
             None => self.steps.push(create(node)),
-            Some((kept, duplicates)) => {
-                self.compare(node, kept, family.as_ref());
+            Some(Kept { one, duplicates }) => {
+                self.compare(node, one, family.as_ref());
                 for duplicate in duplicates {
-                    self.duplicate(node, kept, duplicate);
+                    self.duplicate(node, one, duplicate);
                 }
             }
         }

@@ -14,3 +14,4 @@ mod runs;
 mod saved;
 mod store;
 mod sweeps;
+mod twins;
