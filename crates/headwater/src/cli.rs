@@ -1,8 +1,10 @@
 //! The command line: every command, option and their help.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+
+use crate::commands::query;
 
 /// The configuration file, unless another is named.
 pub const CONFIGURATION: &str = "headwater.toml";
@@ -61,12 +63,20 @@ pub enum Command {
     TestLocal(Backend),
     /// Start local AWS, deploy to it, print how to use it, keep it up until Ctrl-C.
     Up(Backend),
+    /// Start local AWS with the gateway and two services, let one of them fail for a while, show that the journal names it.
+    Demo(Demo),
     /// Send events to the queue: a file, standard input, or generated load.
     Send(Send),
     /// Read events from the journal by request, type or source.
     Query(Query),
+    /// Draw a request as a timeline: its calls, what failed and because of what, what never answered.
+    Flow(Flow),
+    /// Show which service is at fault: the calls, failures and latencies of each.
+    Services(Services),
     /// Print new events as they land in the journal.
     Tail(Tail),
+    /// Serve a page on this machine that shows requests, services and dead letters, until Ctrl-C.
+    Explore(Explore),
     /// List the dead-letter queue with reasons, then move its messages back to the queue.
     Redrive(Redrive),
     /// Relay the journal to EventStoreDB again: what it has not, it gets, in order and once.
@@ -118,6 +128,26 @@ pub enum BackendKind {
     Endpoint,
 }
 
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where local AWS comes from.
+    #[command(flatten)]
+    pub backend: Backend,
+    /// How many requests to send to the gateway.
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(30..=100_000))]
+    pub requests: u64,
+    /// At most this many requests a second.
+    #[arg(long, value_name = "R", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub rate: u32,
+    /// Another seed lets other requests fail.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// End after the report: with 0 only if the journal named the service that failed, and no other.
+    #[arg(long)]
+    pub exit: bool,
+}
+
 /// Arguments of `send`.
 #[derive(Debug, Args)]
 pub struct Send {
@@ -164,6 +194,37 @@ pub struct Query {
     pub cloudevents: bool,
 }
 
+/// Arguments of `flow`.
+#[derive(Debug, Args)]
+pub struct Flow {
+    /// The request.
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    pub request: String,
+    /// Read at most this many of its events, the oldest first.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
+}
+
+/// Arguments of `services`.
+#[derive(Debug, Args)]
+pub struct Services {
+    /// The calls that began at or after this time (RFC 3339, or an age such as 15m, 2h, 1d).
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    pub since: String,
+    /// The calls that began before this time (RFC 3339, or an age such as 15m, 2h, 1d); now, unless given.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Only the calls that this source makes. What lies below them is not read.
+    #[arg(long, value_name = "SOURCE", value_parser = NonEmptyStringValueParser::new())]
+    pub source: Option<String>,
+    /// How long a call may be without an answer before it counts as unanswered.
+    #[arg(long, value_name = "AGE", default_value = "30s", value_parser = query::patience)]
+    pub patience: Duration,
+    /// Read at most this many events of the window and the one before, the newest of each first.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(2..))]
+    pub limit: u64,
+}
+
 /// Arguments of `tail`.
 #[derive(Debug, Args)]
 pub struct Tail {
@@ -179,6 +240,17 @@ pub struct Tail {
     /// Print CloudEvents 1.0 in JSON, one a line, instead of text or our own JSON.
     #[arg(long)]
     pub cloudevents: bool,
+}
+
+/// Arguments of `explore`.
+#[derive(Debug, Args)]
+pub struct Explore {
+    /// The port on 127.0.0.1 to listen on; a free one unless given.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Show only: the page cannot move dead letters, nor can who asks this server by other means.
+    #[arg(long)]
+    pub read_only: bool,
 }
 
 /// Arguments of `redrive`.

@@ -52,7 +52,7 @@ pub fn render(error: &anyhow::Error) -> String {
 }
 
 /// What to do about it, by what lies beneath.
-fn help(error: &anyhow::Error) -> Option<String> {
+pub fn help(error: &anyhow::Error) -> Option<String> {
     if let Some(local) = error.chain().find_map(|cause| cause.downcast_ref::<localstack::Error>()) {
         return local.help();
     }

@@ -7,6 +7,7 @@ pub mod caller;
 pub mod capabilities;
 pub mod cli;
 pub mod commands;
+pub mod explorer;
 pub mod failure;
 pub mod input;
 pub mod load;

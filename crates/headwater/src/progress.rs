@@ -140,3 +140,40 @@ impl Drop for Spinner {
         }
     }
 }
+
+/// How much of something is done; nothing where no terminal is. It goes with this value.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Nothing of `total` is done, which are `events` or the like.
+    pub fn new(total: u64, what: &str) -> Self {
+        let bar = ProgressBar::new(total);
+        let template =
+            format!("{{bar:30}} {{human_pos}}/{{human_len}} {what}  {{per_sec}}  {{eta}} left  {{msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// So much is done.
+    pub fn set(&self, done: u64) {
+        self.0.set_position(done);
+    }
+
+    /// How much is done.
+    pub fn done(&self) -> u64 {
+        self.0.position()
+    }
+
+    /// Shows `text` beside it.
+    pub fn say(&self, text: String) {
+        self.0.set_message(text);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

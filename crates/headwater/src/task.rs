@@ -102,11 +102,13 @@ impl Task {
     ) -> Result<()> {
         let Some(stack) = emulator.containers() else { return Ok(()) };
         let mut containers = definition::spec(bench, &Survey::default())?.container_definitions;
-        if !matches!(&*self.runs.lock().await, Runs::InEcs(_)) {
+        let in_ecs = matches!(&*self.runs.lock().await, Runs::InEcs(_));
+        if !in_ecs {
             containers.retain(|name, _| name == CONTAINER);
         }
         let images: BTreeSet<_> = containers.into_values().map(|container| container.image).collect();
-        for image in images {
+        let gateway = bench.session.environment.gateway.iter().filter(|_| in_ecs);
+        for image in images.into_iter().chain(gateway.map(|gateway| gateway.image.clone())) {
             stack.have_image(&image, progress).await?;
         }
         Ok(())

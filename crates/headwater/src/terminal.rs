@@ -57,8 +57,31 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     text
 }
 
-fn shown(cell: &str) -> usize {
+/// How many characters of a cell show: those of its styles do not.
+pub fn shown(cell: &str) -> usize {
     anstream::adapter::strip_str(cell).to_string().chars().count()
+}
+
+/// How many columns standard output has, where it is a terminal.
+pub fn width() -> Option<usize> {
+    let terminal = console::Term::stdout();
+    terminal.is_term().then(|| terminal.size().1.into())
+}
+
+/// At most so many characters of a text, the last an ellipsis where some are left out.
+pub fn cut(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The microseconds of a call as people say them: `0.4 ms`, `4.2 ms`, `340 ms`, `4.2 s`.
+pub fn microseconds(microseconds: u64) -> String {
+    match microseconds {
+        0..10_000 => format!("{:.1} ms", microseconds as f64 / 1000.0),
+        _ => duration(Duration::from_micros(microseconds)),
+    }
 }
 
 /// Text from elsewhere, made safe to print: control characters, which could drive the terminal, as their escapes.

@@ -29,6 +29,7 @@ fn extreme() -> Environment {
         region = "us-gov-west-1"
         network = { egress = "nat" }
         eventstore = { execute_command = true }
+        gateway = { enabled = true, image = "444444444444.dkr.ecr.us-gov-west-1.amazonaws.com/gateway:1.0.0", routes_file = "../blueprint/tests/gateway.toml", cluster = "own", execute_command = true }
         alarms = { emails = ["ops@example.com"] }
     "#;
     let configuration = Configuration::parse(text, Path::new("headwater.toml")).unwrap();

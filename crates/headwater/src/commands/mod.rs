@@ -2,9 +2,12 @@
 
 pub mod adopt;
 pub mod bootstrap;
+pub mod demo;
 pub mod deploy;
 pub mod drift;
 pub mod environments;
+pub mod explore;
+pub mod flow;
 pub mod history;
 pub mod plan;
 pub mod policy;
@@ -12,6 +15,7 @@ pub mod query;
 pub mod redrive;
 pub mod replay;
 pub mod send;
+pub mod services;
 pub mod settings;
 pub mod status;
 pub mod tail;
@@ -117,9 +121,13 @@ pub async fn dispatch(cli: Cli, stop: CancellationToken) -> Result<Exit> {
     match cli.command {
         Command::TestLocal(args) => test_local::run(&args, &run).await,
         Command::Up(args) => up::run(&args, &run).await,
+        Command::Demo(args) => demo::run(&args, &run).await,
         Command::Send(args) => send::run(&args, &run).await,
         Command::Query(args) => run.until_stopped(query::run(&args, &run)).await,
+        Command::Flow(args) => run.until_stopped(flow::run(&args, &run)).await,
+        Command::Services(args) => run.until_stopped(services::run(&args, &run)).await,
         Command::Tail(args) => run.until_stopped(tail::run(&args, &run)).await,
+        Command::Explore(args) => explore::run(&args, &run).await,
         Command::Redrive(args) => run.until_stopped(redrive::run(&args, &run)).await,
         Command::Replay(args) => run.until_stopped(replay::run(&args, &run)).await,
         Command::Plan(args) => run.until_stopped(plan::run(&args, &run)).await,

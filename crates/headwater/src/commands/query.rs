@@ -15,7 +15,7 @@ use crate::{
     cli,
     commands::{Exit, Run},
     session::Session,
-    terminal::{self, FAINT, STRONG, WARNING, counted, paint, printable},
+    terminal::{self, FAINT, STRONG, WARNING, counted, grouped, paint, printable},
 };
 
 /// Runs `query`.
@@ -120,7 +120,10 @@ fn text(event: &Event) -> String {
 }
 
 /// A time as people give it: RFC 3339, or an age (`90s`, `15m`, `2h`, `1d`) before `now`.
-fn instant(text: &str, now: OffsetDateTime) -> Result<Timestamp> {
+///
+/// # Errors
+/// It is none.
+pub fn instant(text: &str, now: OffsetDateTime) -> Result<Timestamp> {
     let Some(age) = age(text) else {
         return Timestamp::parse(text).with_context(|| {
             format!("`{text}` is no time; write 2026-05-01T20:00:00Z, or an age such as 15m, 2h, 1d")
@@ -128,6 +131,19 @@ fn instant(text: &str, now: OffsetDateTime) -> Result<Timestamp> {
     };
     let Some(then) = now.checked_sub(age.try_into()?) else { bail!("`{text}` is too long ago") };
     Ok(Timestamp::parse(then.format(&Rfc3339)?)?)
+}
+
+/// `1 query`, `1,000 queries`.
+pub fn queries(number: u64) -> String {
+    format!("{} {}", grouped(number), if number == 1 { "query" } else { "queries" })
+}
+
+/// How long one waits, as people give it: `90s`, `15m`, `2h`, `1d`.
+///
+/// # Errors
+/// It is nothing of the kind.
+pub fn patience(text: &str) -> Result<Duration, &'static str> {
+    age(text).ok_or("write an age such as 30s, 15m, 2h, 1d")
 }
 
 fn age(text: &str) -> Option<Duration> {

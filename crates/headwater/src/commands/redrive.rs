@@ -31,8 +31,7 @@ const AT_ONCE: usize = 16;
 /// A queue is not there or refuses. A message is deleted from the dead-letter queue only once the queue has it.
 pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
     let session = Session::open(&run.target).await?;
-    let dead = Queue::named(&session.sdk, &session.scope.physical_name(blueprint::DEAD_LETTER_QUEUE)).await?;
-    let queue = Queue::named(&session.sdk, &session.scope.physical_name(blueprint::EVENT_QUEUE)).await?;
+    let Queues { dead, events } = Queues::of(&session).await?;
     let messages = list(&dead).await?;
     print(run, &messages)?;
     if args.list || messages.is_empty() {
@@ -41,7 +40,7 @@ pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
     if !args.yes && !run.confirm("Move them back to the queue?").await? {
         return Ok(Exit::Done);
     }
-    let moved = redrive(&dead, &queue).await?;
+    let moved = redrive(&dead, &events).await?;
     let mut out = terminal::out();
     match moved {
         _ if run.json => writeln!(out, "{}", json!({"moved": moved.count(), "by": moved.by()}))?,
@@ -53,6 +52,28 @@ pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
         )?,
     }
     Ok(Exit::Done)
+}
+
+/// Where dead letters are, and where they go back to.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    /// The dead-letter queue.
+    pub dead: Queue,
+    /// The event queue.
+    pub events: Queue,
+}
+
+impl Queues {
+    /// Those of an environment.
+    ///
+    /// # Errors
+    /// One is not there, or may not be asked for.
+    pub async fn of(session: &Session) -> Result<Self> {
+        let named = async |name| Queue::named(&session.sdk, &session.scope.physical_name(name)).await;
+        let (dead, events) =
+            tokio::try_join!(named(blueprint::DEAD_LETTER_QUEUE), named(blueprint::EVENT_QUEUE))?;
+        Ok(Self { dead, events })
+    }
 }
 
 /// What is in the dead-letter queue now, at most [`AT_A_TIME`] messages. They are shown to others again afterwards.
@@ -147,14 +168,14 @@ async fn move_all(dead: &Queue, queue: &Queue, there: u64) -> Result<u64> {
         if messages.is_empty() {
             break;
         }
-        let moves = messages.iter().map(|message| move_one(dead, queue, message));
-        stream::iter(moves).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         moved += messages.len() as u64;
+        let moves = messages.into_iter().map(|message| move_one(dead, queue, message));
+        stream::iter(moves).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     }
     Ok(moved)
 }
 
-async fn move_one(dead: &Queue, queue: &Queue, message: &Received) -> Result<()> {
+async fn move_one(dead: &Queue, queue: &Queue, message: Received) -> Result<()> {
     let original = match DeadLetter::from_message(&message.message) {
         Ok(Some(letter)) => letter.original,
         Ok(None) | Err(_) => message.message.clone(),
@@ -162,7 +183,7 @@ async fn move_one(dead: &Queue, queue: &Queue, message: &Received) -> Result<()>
     if let Some(refused) = queue.send(&[original]).await?.first() {
         bail!("message {} stays in the dead-letter queue: {refused}", message.id);
     }
-    dead.delete(std::slice::from_ref(message)).await
+    dead.delete(&[message]).await
 }
 
 fn print(run: &Run, messages: &[Received]) -> Result<()> {

@@ -8,7 +8,6 @@ use std::{
 use anyhow::{Result, bail};
 use event::dead_letter::{Batches, MAX_BATCH_MESSAGES, Message};
 use futures::{TryStreamExt, stream};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -16,6 +15,7 @@ use crate::{
     cli,
     commands::{Exit, Run},
     input, load,
+    progress::Bar,
     queue::{NotSent, Queue},
     session::Session,
     terminal::{self, FAINT, counted, duration, paint},
@@ -67,13 +67,13 @@ async fn report(
     messages: impl Iterator<Item = Message>,
 ) -> Result<Exit> {
     let begun = Instant::now();
-    let bar = bar(total);
-    let send = send(queue, messages, rate, |sent| bar.set_position(sent));
+    let bar = Bar::new(total, "events");
+    let send = send(queue, messages, rate, |sent| bar.set(sent));
     let (outcome, interrupted) = tokio::select! {
         outcome = send => (outcome?, false),
-        () = run.stop.cancelled() => (Sent { sent: bar.position(), refused: Vec::new() }, true),
+        () = run.stop.cancelled() => (Sent { sent: bar.done(), refused: Vec::new() }, true),
     };
-    bar.finish_and_clear();
+    drop(bar);
     let took = begun.elapsed();
     let mut out = terminal::out();
     if run.json {
@@ -139,15 +139,6 @@ fn ticker(every: Duration) -> Interval {
     let mut ticker = interval(every);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticker
-}
-
-fn bar(total: u64) -> ProgressBar {
-    let bar = ProgressBar::new(total);
-    let template = "{bar:30} {human_pos}/{human_len} events  {per_sec}  {eta} left";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar
 }
 
 #[cfg(test)]

@@ -68,7 +68,16 @@ pub fn outputs(bench: &Workbench, survey: &engine::Survey) -> Vec<(&'static str,
         }
     };
     let outputs = blueprint::OUTPUTS.iter().map(|output| (output.title, value(output)));
-    outputs.chain([("EventStoreDB's address", eventstore(bench, survey))]).collect()
+    let outputs = outputs.chain([("EventStoreDB's address", eventstore(bench, survey))]);
+    outputs.chain(gateway(bench, survey)).collect()
+}
+
+/// Where the gateway's clients connect, in an environment that is to have one.
+fn gateway(bench: &Workbench, survey: &engine::Survey) -> Option<(&'static str, Option<String>)> {
+    let gateway = bench.session.environment.gateway.as_ref()?;
+    let is_there = bench.observed(survey, &"gateway/service".parse().ok()?).is_some();
+    let address = blueprint::gateway_address(&bench.session.scope, gateway).ok();
+    Some(("gateway's address", address.filter(|_| is_there)))
 }
 
 /// What clients of EventStoreDB connect to: a name in the VPC, or the stand-in on this machine.

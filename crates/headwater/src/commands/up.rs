@@ -1,6 +1,6 @@
 //! `up`: local AWS with everything deployed, until Ctrl-C.
 
-use std::io::Write;
+use std::{convert::Infallible, io::Write};
 
 use anyhow::{Context, Result};
 use aws_dynamodb::Tables;
@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     capabilities, cli,
     commands::{Exit, Run, deploy, status},
+    explorer::{Explorer, Options},
     local::Local,
     running,
     terminal::{self, FAINT, GOOD, STRONG, WARNING, columns, paint},
@@ -21,15 +22,43 @@ use crate::{
 /// # Errors
 /// Local AWS does not start, cannot be deployed to, or dies.
 pub async fn run(args: &cli::Backend, run: &Run) -> Result<Exit> {
+    while_up(args, run, async |local, explorer| {
+        print(run, local, explorer).await?;
+        until_stopped(run).await;
+        Ok(Exit::Done)
+    })
+    .await
+}
+
+/// Starts local AWS, deploys to it, lets the other commands find it, and ends it when `work` is done. `work` is told where the
+/// explorer is, where there is a journal.
+///
+/// # Errors
+/// Local AWS does not start, cannot be deployed to, or dies; or `work`'s own.
+pub async fn while_up(
+    args: &cli::Backend,
+    run: &Run,
+    work: impl AsyncFnOnce(&Local, Option<&str>) -> Result<Exit>,
+) -> Result<Exit> {
     let local = Local::start(args, run).await?;
-    let exit = stay(&local, run).await;
+    let exit = deployed(&local, run, work).await;
     let ended = local.end().await;
     let exit = exit?;
     ended?;
     Ok(exit)
 }
 
-async fn stay(local: &Local, run: &Run) -> Result<Exit> {
+/// Waits until the run is told to stop, and says that this ends local AWS.
+pub async fn until_stopped(run: &Run) {
+    run.stop.cancelled().await;
+    terminal::say(paint(FAINT, "Local AWS ends, and all that was on it."));
+}
+
+async fn deployed(
+    local: &Local,
+    run: &Run,
+    work: impl AsyncFnOnce(&Local, Option<&str>) -> Result<Exit>,
+) -> Result<Exit> {
     let quiet = Run { json: false, ..run.clone() };
     if let Some(sentence) = capabilities::sentence(&local.bench.left_out) {
         terminal::say(paint(WARNING, sentence));
@@ -45,18 +74,27 @@ async fn stay(local: &Local, run: &Run) -> Result<Exit> {
     run.until_stopped(local.task.follow(&local.bench)).await?;
     let _announcement =
         running::announce(&local.found()).context("cannot tell the other commands where local AWS is")?;
-    print(run, local).await?;
-    tokio::select! {
-        () = run.stop.cancelled() => {
-            terminal::say(paint(FAINT, "Local AWS ends, and all that was on it."));
-            Ok(Exit::Done)
+    let explorer = match local.bench.session.needs(&Tables::KIND) {
+        Ok(()) => Some(Explorer::bind(local.bench.session.clone(), Options::default()).await?),
+        Err(_) => None,
+    };
+    let url = explorer.as_ref().map(Explorer::url);
+    let explored = async {
+        if let Some(explorer) = explorer {
+            explorer.serve(run.stop.clone()).await?;
         }
+        // It ends before it is told to only where it cannot go on; and what tells it, `work` knows.
+        std::future::pending::<Result<Infallible>>().await
+    };
+    tokio::select! {
+        exit = work(local, url.as_deref()) => exit,
         died = local.emulator.died() => Err(died.into()),
+        broke = explored => broke.map(|never| match never {}),
         never = local.task.keep_following(&local.bench) => match never {},
     }
 }
 
-async fn print(run: &Run, local: &Local) -> Result<()> {
+async fn print(run: &Run, local: &Local, explorer: Option<&str>) -> Result<()> {
     let survey = local.bench.survey().await?;
     let outputs = status::outputs(&local.bench, &survey);
     let endpoint = local.emulator.endpoint();
@@ -68,6 +106,7 @@ async fn print(run: &Run, local: &Local) -> Result<()> {
         let log = local.emulator.log();
         let up = json!({
             "endpoint": endpoint.as_str(), "outputs": outputs, "eventstoreOnThisMachine": here, "log": log,
+            "explorer": explorer,
         });
         writeln!(out, "{up}")?;
         out.flush()?;
@@ -80,6 +119,9 @@ async fn print(run: &Run, local: &Local) -> Result<()> {
     rows.extend(here.filter(|_| is_elsewhere).map(|here| vec!["  on this machine".to_owned(), here]));
     rows.extend(local.emulator.log().map(|log| vec!["  log".to_owned(), log.display().to_string()]));
     writeln!(out, "{}", columns(&rows))?;
+    if let Some(explorer) = explorer {
+        writeln!(out, "In a browser:\n  {}\n", paint(STRONG, explorer))?;
+    }
     let queue = outputs.iter().find(|(title, _)| *title == "queue").and_then(|(_, url)| url.clone());
     let aws = format!(
         "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws --region {} --endpoint-url {endpoint} \
