@@ -10,15 +10,17 @@ pub mod random;
 pub mod report;
 pub mod suspended;
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// How much is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// A few calls, seeds and events, spread over all there are: some minutes in all.
     Smoke,
+    /// Every call that changes something, and the last one before the first of them; else as [`Size::Smoke`].
+    Changes,
     /// Every call, many seeds, 100,000 events: hours.
     Full,
 }
@@ -29,8 +31,52 @@ pub struct Settings<'a> {
     pub size: Size,
     /// What chance depends on, alone.
     pub seed: u64,
+    /// Which runs of [`Part::Crash`] are harmed, where not all are.
+    pub only: Option<&'a Only>,
+    /// At which part of their calls runs of [`Part::Crash`] are harmed.
+    pub slice: Slice,
     /// Told what is going on, a sentence at a time.
     pub progress: &'a (dyn Fn(&str) + Sync),
+}
+
+/// What shows again what did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Only {
+    /// What the rows' names have in them: `update, killed`.
+    pub what: String,
+    /// The k; every one, where there is none.
+    pub at: Option<usize>,
+}
+
+/// Every so manieth call, from one of the first on, so that a long sweep can be done in several sittings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Which of them, from 1.
+    pub number: usize,
+    /// How many slices there are.
+    pub of: usize,
+}
+
+impl Slice {
+    /// All calls.
+    pub const WHOLE: Self = Self { number: 1, of: 1 };
+}
+
+impl FromStr for Slice {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts =
+            text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        let slice = parts.map(|(number, of)| Self { number, of });
+        slice.filter(|slice| (1..=slice.of).contains(&slice.number)).context("it is written like `2/6`")
+    }
+}
+
+impl fmt::Display for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, self.of)
+    }
 }
 
 /// One line of the table: a kind of harm, done again and again, and what held.

@@ -5,6 +5,7 @@
 
 pub mod chaos;
 mod contributing;
+pub mod gateway;
 mod local;
 mod pipeline;
 mod program;
@@ -12,7 +13,7 @@ mod relayed;
 mod until;
 
 pub use local::Local;
-pub use program::{Ended, Started};
+pub use program::{Ended, Headwater, Started};
 pub use relayed::Relayed;
 pub use until::until;
 

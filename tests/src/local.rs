@@ -224,7 +224,7 @@ impl Local {
 }
 
 /// A configuration file that holds `knobs`, in a directory of its own, and what leads to its environment.
-async fn target(knobs: &str) -> Result<(TempDir, Target)> {
+pub(crate) async fn target(knobs: &str) -> Result<(TempDir, Target)> {
     let directory = tempfile::tempdir()?;
     let config = directory.path().join("headwater.toml");
     fs::write(&config, knobs)?;

@@ -9,14 +9,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use headwater::cli::Target;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStderr, Command},
+    process::{Child, ChildStderr, ChildStdout, Command},
     sync::OnceCell,
 };
 
-use crate::Local;
+use crate::{DEFAULTS, Local, local::target};
 
 /// A program that has ended.
 #[derive(Clone, Debug)]
@@ -58,11 +61,19 @@ impl fmt::Display for Ended {
 #[derive(Debug)]
 pub struct Started {
     child: Child,
+    stdout: BufReader<ChildStdout>,
     stderr: Lines<BufReader<ChildStderr>>,
     said: String,
 }
 
 impl Started {
+    fn new(mut child: Child) -> Result<Self> {
+        let stdout = child.stdout.take().context("the program has no standard output")?;
+        let stderr = child.stderr.take().context("the program has no standard error")?;
+        let (stdout, stderr) = (BufReader::new(stdout), BufReader::new(stderr).lines());
+        Ok(Self { child, stdout, stderr, said: String::new() })
+    }
+
     /// Its process id.
     ///
     /// # Errors
@@ -81,6 +92,25 @@ impl Started {
         Ok(line)
     }
 
+    /// The next line of its standard output; none when it has closed it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn next_output_line(&mut self) -> Result<Option<String>> {
+        let mut line = String::new();
+        let count = self.stdout.read_line(&mut line).await?;
+        Ok((count > 0).then(|| line.trim_end_matches('\n').to_owned()))
+    }
+
+    /// Tells it to end, as Ctrl-C does.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn interrupt(&self) -> Result<()> {
+        let pid = Pid::from_raw(self.id()?.try_into()?).context("the program has no process id")?;
+        Ok(kill_process(pid, Signal::INT)?)
+    }
+
     /// Kills it, as the machine under it may.
     ///
     /// # Errors
@@ -94,12 +124,13 @@ impl Started {
     /// # Errors
     /// It cannot be waited for.
     pub async fn end(mut self) -> Result<Ended> {
-        let mut out = self.child.stdout.take().context("the program has no standard output")?;
         let mut stdout = String::new();
         // Both at once: it waits where one of them is full.
-        let read = out.read_to_string(&mut stdout);
+        let read = self.stdout.read_to_string(&mut stdout);
         let said = async {
-            while self.next_line().await?.is_some() {}
+            while let Some(line) = self.stderr.next_line().await? {
+                self.said.extend([line.as_str(), "\n"]);
+            }
             anyhow::Ok(())
         };
         tokio::try_join!(async { Ok(read.await?) }, said)?;
@@ -139,23 +170,55 @@ impl Local {
     /// # Errors
     /// It cannot be built or run.
     pub async fn spawn_headwater(&self, arguments: &[&str]) -> Result<Started> {
-        let mut child = Command::new(headwater().await?)
-            .args(arguments)
-            .env_clear()
-            .envs(["PATH", "HOME", "LANG"].iter().filter_map(|name| Some((name, env::var_os(name)?))))
-            .env("HEADWATER_CONFIG", &self.target.config)
-            .envs(self.target.packages.iter().map(|packages| ("HEADWATER_PACKAGES", packages)))
-            .envs(self.target.endpoint_url.iter().map(|url| ("AWS_ENDPOINT_URL", url)))
-            .envs(self.target.eventstore.iter().map(|address| ("HEADWATER_EVENTSTORE", address.to_string())))
-            .current_dir(self.directory())
-            .kill_on_drop(true)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stderr = child.stderr.take().context("the program has no standard error")?;
-        Ok(Started { child, stderr: BufReader::new(stderr).lines(), said: String::new() })
+        spawn_headwater(&self.target, self.directory(), arguments).await
     }
+}
+
+/// The program where no local AWS is yet, in a directory of its own.
+#[derive(Debug)]
+pub struct Headwater {
+    target: Target,
+    directory: TempDir,
+}
+
+impl Headwater {
+    /// With a configuration in which every knob has its default.
+    ///
+    /// # Errors
+    /// The functions cannot be packaged.
+    pub async fn alone() -> Result<Self> {
+        let (directory, target) = target(DEFAULTS).await?;
+        Ok(Self { target, directory })
+    }
+
+    /// Starts it, without a terminal.
+    ///
+    /// # Errors
+    /// It cannot be built or run.
+    pub async fn start(&self, arguments: &[&str]) -> Result<Started> {
+        spawn_headwater(&self.target, self.directory.path(), arguments).await
+    }
+
+    /// Runs it to its end, without a terminal.
+    ///
+    /// # Errors
+    /// It cannot be built or run.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Ended> {
+        self.start(arguments).await?.end().await
+    }
+}
+
+async fn spawn_headwater(target: &Target, directory: &Path, arguments: &[&str]) -> Result<Started> {
+    let child = command("headwater")
+        .await?
+        .args(arguments)
+        .env("HEADWATER_CONFIG", &target.config)
+        .envs(target.packages.iter().map(|packages| ("HEADWATER_PACKAGES", packages)))
+        .envs(target.endpoint_url.iter().map(|url| ("AWS_ENDPOINT_URL", url)))
+        .envs(target.eventstore.iter().map(|address| ("HEADWATER_EVENTSTORE", address.to_string())))
+        .current_dir(directory)
+        .spawn()?;
+    Started::new(child)
 }
 
 /// The directory of the functions' zips, made once a run: that of `HEADWATER_PACKAGES` where it is set.
@@ -174,18 +237,32 @@ pub(crate) async fn packages() -> Result<PathBuf> {
     made.await.cloned()
 }
 
-/// The program, built once a run as `cargo xtask` builds it: for the whole workspace, which has its dependencies built
-/// already.
-async fn headwater() -> Result<PathBuf> {
-    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+/// One of the programs, to be run without a terminal, and with nothing of this one's environment that says how.
+pub(crate) async fn command(name: &str) -> Result<Command> {
+    let mut command = Command::new(built(name).await?);
+    command
+        .env_clear()
+        .envs(["PATH", "HOME", "LANG"].iter().filter_map(|name| Some((name, env::var_os(name)?))))
+        .kill_on_drop(true)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// The program of that name. All are built once a run, as `cargo xtask` builds them: for the whole workspace, which has its
+/// dependencies built already.
+async fn built(name: &str) -> Result<PathBuf> {
+    static BUILT: OnceCell<Vec<PathBuf>> = OnceCell::const_new();
     let built = BUILT.get_or_try_init(|| async {
-        let said = cargo(&["build", "--workspace", "--bin", "headwater", "--message-format=json"]).await?;
+        let bins = ["--bin", "headwater", "--bin", "gateway"];
+        let said = cargo(&[&["build", "--workspace", "--message-format=json"][..], &bins].concat()).await?;
         let artifacts = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut executables =
-            artifacts.filter_map(|artifact| Some(artifact["executable"].as_str()?.to_owned()));
-        anyhow::Ok(PathBuf::from(executables.next().context("cargo built no program")?))
+        let executables = artifacts.filter_map(|artifact| Some(artifact["executable"].as_str()?.into()));
+        anyhow::Ok(executables.collect())
     });
-    built.await.cloned()
+    let mut programs = built.await?.iter();
+    programs.find(|path| path.ends_with(name)).cloned().with_context(|| format!("cargo built no `{name}`"))
 }
 
 /// Runs cargo in the workspace, on the target directory that this program lies in, and returns what it wrote. Cargo's

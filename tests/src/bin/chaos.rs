@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use end_to_end::chaos::{
-    Part, Row, Settings, Size,
+    Only, Part, Row, Settings, Size, Slice,
     report::{self, Made},
 };
 use headwater::{
@@ -32,9 +32,21 @@ struct Arguments {
     /// What chance depends on; another one each time unless it is given.
     #[arg(long)]
     seed: Option<u64>,
-    /// Every call, many seeds and 100,000 events instead of a few: hours instead of minutes.
+    /// Harm runs at every call that changes something: an hour or two. What a run leaves depends on those alone.
+    #[arg(long, conflicts_with = "full")]
+    changes: bool,
+    /// Every call, many seeds and 100,000 events instead of a few: most of a day.
     #[arg(long)]
     full: bool,
+    /// Of all the calls that runs are harmed at one part, spread over all commands: for a sweep in several sittings.
+    #[arg(long, value_name = "N/M", default_value_t = Slice::WHOLE)]
+    slice: Slice,
+    /// Of the runs that are harmed at their calls those whose rows have this in their names, and no page: `update, killed`.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// At which call or change, from 0, instead of as many as the size says.
+    #[arg(long, value_name = "K", requires = "only")]
+    at: Option<usize>,
     /// Print JSON for machines instead of the table.
     #[arg(long)]
     json: bool,
@@ -68,14 +80,29 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<Vec<Row>> {
     let seed = arguments.seed.unwrap_or_else(another);
-    let size = if arguments.full { Size::Full } else { Size::Smoke };
-    let parts = if arguments.parts.is_empty() { &Part::ALL[..] } else { &arguments.parts };
+    let size = match (arguments.changes, arguments.full) {
+        (true, _) => Size::Changes,
+        (_, true) => Size::Full,
+        _ => Size::Smoke,
+    };
+    let only = arguments.only.clone().map(|what| Only { what, at: arguments.at });
+    let parts = match (&only, &arguments.parts[..]) {
+        (Some(_), _) => &[Part::Crash],
+        (None, []) => &Part::ALL[..],
+        (None, parts) => parts,
+    };
     let made = made(arguments, seed)?;
     say(format!("{} {}", paint(STRONG, &made.command), paint(FAINT, &made.machine)));
     let mut rows = Vec::new();
     for part in parts {
         let spinner = Spinner::live("starting");
-        let settings = Settings { size, seed, progress: &|text| spinner.say(text) };
+        let settings = Settings {
+            size,
+            seed,
+            only: only.as_ref(),
+            slice: arguments.slice,
+            progress: &|text| spinner.say(text),
+        };
         let found = part.run(&settings).await?;
         drop(spinner);
         let took = found.iter().map(|row| row.took).sum();
@@ -94,7 +121,7 @@ async fn run(arguments: &Arguments) -> Result<Vec<Row>> {
     } else {
         write!(out, "\n{}", report::text(&rows))?;
     }
-    if arguments.parts.is_empty() {
+    if arguments.parts.is_empty() && only.is_none() {
         write_whole(&arguments.page, &report::page(&rows, &made))?;
         say(paint(FAINT, format!("Written to {}.", arguments.page.display())));
     }
@@ -108,8 +135,14 @@ fn another() -> u64 {
 
 fn made(arguments: &Arguments, seed: u64) -> Result<Made> {
     let mut command = format!("cargo xtask chaos --seed {seed}");
+    if arguments.changes {
+        command.push_str(" --changes");
+    }
     if arguments.full {
         command.push_str(" --full");
+    }
+    if arguments.slice != Slice::WHOLE {
+        command.push_str(&format!(" --slice {}", arguments.slice));
     }
     let processors = available_parallelism().map_or(0, std::num::NonZero::get) as u64;
     Ok(Made {

@@ -1,6 +1,10 @@
 //! The crash sweep: a command ends at its call k, or the answer of that call is lost, for every k. Whatever it left, the next run
 //! makes it as it should be, and the one after that has nothing to do.
 //!
+//! Calls that read need not be met each ([`Size::Changes`]): what a run leaves in AWS depends on its changes alone. It keeps
+//! nothing elsewhere, a killed one leaves what the change before left, and one that is told to stop ends the steps that it has
+//! begun, which is decided by no call that reads. Only which calls are under way at once differs from run to run.
+//!
 //! Commands come in pairs, of which each leads to where the other begins: what is deployed is destroyed, what is updated is set
 //! back. So each harmed run begins where the one before it was mended, and nothing has to be made for it.
 
@@ -15,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::{Row, Settings, Size};
 use case::{Case, Harm, Met};
@@ -24,8 +28,6 @@ use track::{Begun, TRACKS, Track};
 
 /// How many labs there are at once: an emulator has one thread, and what calls it another.
 const WORKERS: usize = 2;
-/// How many calls are met of each command by each harm, where not all are.
-const PICKS: usize = 1;
 
 /// A part of the sweep, which has a lab of its own.
 #[derive(Clone)]
@@ -39,11 +41,16 @@ struct Part {
 /// # Errors
 /// A lab cannot be made, or what its commands do fails without any harm.
 pub async fn run(settings: &Settings<'_>) -> Result<Vec<Row>> {
-    let parts = TRACKS.iter().flat_map(|track| match settings.size {
-        Size::Smoke => vec![Part { track, harms: Harm::ALL.to_vec() }],
-        Size::Full => Harm::ALL.map(|harm| Part { track, harms: vec![harm] }).to_vec(),
+    let parts = TRACKS.iter().flat_map(|track| {
+        let wanted = Harm::ALL.into_iter().filter(|harm| track.is_wanted(*harm, settings));
+        match settings.size {
+            Size::Smoke => vec![Part { track, harms: wanted.collect() }],
+            Size::Changes | Size::Full => wanted.map(|harm| Part { track, harms: vec![harm] }).collect(),
+        }
     });
-    let waiting: Mutex<VecDeque<_>> = Mutex::new(parts.enumerate().collect());
+    let parts: Vec<_> = parts.filter(|part| !part.harms.is_empty()).collect();
+    ensure!(!parts.is_empty(), "no row has that in its name");
+    let waiting: Mutex<VecDeque<_>> = Mutex::new(parts.into_iter().enumerate().collect());
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     let work = || async {
         let mut swept = Vec::new();
@@ -64,13 +71,8 @@ async fn sweep(part: &Part, settings: &Settings<'_>) -> Result<Vec<Row>> {
         let mut begun = Begun::new(part.track).await.context("before any harm")?;
         let courses = courses.get_or_insert_with(|| {
             [0, 1].map(|place| {
-                let (leg, harms) = (&part.track.legs[place], &part.harms[..]);
-                match settings.size {
-                    Size::Full => Course::of_all(leg, harms),
-                    Size::Smoke => {
-                        Course::of_some(leg, harms, PICKS, settings.seed, &begun.undisturbed[place].changing)
-                    }
-                }
+                let (leg, undisturbed) = (&part.track.legs[place], &begun.undisturbed[place]);
+                Course::of(leg, &part.harms, &undisturbed.changing, settings)
             })
         });
         // After a failure a lab is nothing to begin from.
@@ -92,20 +94,21 @@ async fn go_round(begun: &mut Begun, courses: &mut [Course; 2], settings: &Setti
         if course.is_done() {
             begun.lab.apply(course.leg.mode).await?;
         }
-        while let Some((harm, call)) = course.next() {
-            let undisturbed = &begun.undisturbed[place];
+        while let Some((harm, at)) = course.next() {
             let case = Case {
                 lab: &begun.lab,
                 leg: course.leg,
                 harm,
-                call,
-                undisturbed: &undisturbed.inventory,
+                place: at,
+                // The other command ends where this one begins.
+                before: &begun.undisturbed[1 - place].inventory,
+                undisturbed: &begun.undisturbed[place].inventory,
                 contents: begun.contents.as_ref(),
             };
             let started = Instant::now();
             let ended = case.run().await;
             let (is_broken, is_there) = (ended.is_err(), !matches!(ended, Ok(Met::Early)));
-            course.note(ended, started.elapsed(), undisturbed.changing.len(), settings.progress);
+            course.note(ended, started.elapsed(), settings);
             if is_broken {
                 return Ok(false);
             }

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use crate::Local;
 
-/// How many runs of the history are read: more than any lab has.
-const RUNS: usize = 1000;
+/// More runs than any lab has.
+pub const ALL_RUNS: usize = 1000;
 const SECRETS_AT_ONCE: usize = 8;
 const APPEND_WITHIN: Duration = Duration::from_secs(30);
 
@@ -154,12 +154,12 @@ impl Lab {
         Ok(self.deployments().lease().await?)
     }
 
-    /// The runs so far, the newest first; none where their table is gone.
+    /// So many of the last runs at most, the newest first; none where their table is gone.
     ///
     /// # Errors
     /// They cannot be read.
-    pub async fn history(&self) -> Result<Vec<Deployment>> {
-        Ok(self.deployments().history(RUNS).await?)
+    pub async fn history(&self, runs: usize) -> Result<Vec<Deployment>> {
+        Ok(self.deployments().history(runs).await?)
     }
 
     fn deployments(&self) -> Deployments {

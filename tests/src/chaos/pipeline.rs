@@ -115,7 +115,7 @@ timeout_seconds = 4
 /// A pipeline cannot be made.
 pub async fn run(settings: &Settings<'_>) -> Result<Vec<Row>> {
     match settings.size {
-        Size::Smoke => Ok(rows(&EVERYTHING_IN_SHORT.play(settings, settings.seed).await?)),
+        Size::Smoke | Size::Changes => Ok(rows(&EVERYTHING_IN_SHORT.play(settings, settings.seed).await?)),
         Size::Full => {
             let mut rows = rows(&EVERYTHING.play(settings, settings.seed).await?);
             rows.push(faults(settings).await?);

@@ -82,7 +82,7 @@ const SCENARIOS: [Scenario; 5] = [
 /// A lab cannot be made, or its environment not without any fault.
 pub async fn run(settings: &Settings<'_>) -> Result<Vec<Row>> {
     let (seeds, workers) = match settings.size {
-        Size::Smoke => (1, 1),
+        Size::Smoke | Size::Changes => (1, 1),
         Size::Full => (SEEDS, WORKERS),
     };
     let seeds: Vec<u64> = (0..seeds).map(|more| settings.seed.wrapping_add(more)).collect();

@@ -110,8 +110,19 @@ What has to hold after each case of a deploy, an update or a destroy:
   waits a lease out.
 - The history tells of the run that was harmed, as one that died or was interrupted, and of the one that went on.
 
-Killed means SIGKILL to the real program, after the call's effect and before its answer; told to stop means SIGTERM at the
-same moment. An owner that was suspended and wakes after its lease was taken makes no further call that changes anything.
+Killed means SIGKILL to the real program, after the call's effect and before its answer; SIGTERM tells it to stop at the same
+moment.
+
+With `--changes` k counts the calls that change something, with `--full` every call. The former covers the latter, since what a
+run leaves in AWS depends on its changes alone: one that is killed at a call that reads leaves what the change before it
+left, and one that is told to stop there ends the steps that it has begun, as at the change before or after. One more is harmed
+at its last call before the first change, and has to leave everything as it was. What is not covered: calls are under way
+at once, so what has been done by the change k differs a little from run to run, and a state that needs two calls to overtake
+each other may not have come up. A call counts as one that reads by AWS's word for it (`Get`, `List`, `Describe`, `Query` and the
+like), and all else as a change. That it does change nothing is seen where a run was harmed before its first change, and after
+each run that had nothing to do.
+
+An owner that was suspended and wakes after its lease was taken makes no further call that changes anything.
 Faults by chance are throttling, 503, connections reset before and after the effect, stale reads, slow and late
 answers. What a call meets depends on the seed, the action, the resource and how often it was called, so a seed gives the same
 faults again.

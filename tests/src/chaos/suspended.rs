@@ -19,7 +19,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Row, Settings, Size, inventory::inventory, lab::Lab};
+use super::{
+    Row, Settings, Size,
+    inventory::inventory,
+    lab::{ALL_RUNS, Lab},
+};
 use crate::{Ended, Started, until};
 
 /// The shortest lease that there is.
@@ -41,7 +45,7 @@ const WAKES_WITHIN: Duration = Duration::from_secs(60);
 pub async fn run(settings: &Settings<'_>) -> Result<Vec<Row>> {
     let begun = Instant::now();
     let count = match settings.size {
-        Size::Smoke => AT_ONCE,
+        Size::Smoke | Size::Changes => AT_ONCE,
         Size::Full => 8 * AT_ONCE,
     };
     let part = CHANGES / count;
@@ -82,7 +86,7 @@ async fn suspend(change: usize) -> Result<()> {
     ensure!(differs.is_empty(), "the owner changed what the other run had made:\n{}", differs.join("\n"));
     lab.contents().await?.expect_as(&contents)?;
     ensure!(lab.lease().await?.is_none(), "somebody holds the lease");
-    let outcomes: Vec<_> = lab.history().await?.into_iter().map(|run| run.outcome).collect();
+    let outcomes: Vec<_> = lab.history(ALL_RUNS).await?.into_iter().map(|run| run.outcome).collect();
     ensure!(outcomes == [Outcome::Succeeded, Outcome::Failed], "the history tells of {outcomes:?}");
     lab.expect_converged(Mode::Deploy).await
 }

@@ -1,9 +1,10 @@
 //! Runs that end at any of their calls, whose answers are lost, or that are suspended; and the next run.
 
 use anyhow::Result;
-use end_to_end::chaos::{Row, Settings, Size, crash, suspended};
+use end_to_end::chaos::{Row, Settings, Size, Slice, crash, suspended};
 
-const SMOKE: Settings<'_> = Settings { size: Size::Smoke, seed: 1, progress: &|_| () };
+const SMOKE: Settings<'_> =
+    Settings { size: Size::Smoke, seed: 1, only: None, slice: Slice::WHOLE, progress: &|_| () };
 
 fn assert_all_held(rows: &[Row]) {
     let failures: Vec<_> = rows.iter().flat_map(|row| &row.failures).collect();

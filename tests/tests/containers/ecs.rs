@@ -17,7 +17,7 @@ use crate::{docker, here, start, variable};
 const STREAM: &str = "request-677afffc-373e-42f0-8363-f24bc675bcf6";
 
 /// The newest container that ECS made of a definition of that name, as Docker tells of it.
-fn container(local: &Local, name: &str) -> Result<Value> {
+pub(crate) fn container(local: &Local, name: &str) -> Result<Value> {
     let network = local.emulator.containers().context("the emulator is in no container")?.network();
     let of_network = format!("label=com.amazonaws.ecs.container-name={name}");
     let ids = docker(&["ps", "-aq", "--filter", &of_network]).unwrap_or_default();

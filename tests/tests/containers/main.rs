@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests say what they show by their names")]
 
 mod ecs;
+mod gateway;
 mod lacking;
 
 use std::process::{Command, Stdio};

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use end_to_end::{Local, Started};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::DEFAULTS;
@@ -24,8 +23,7 @@ async fn an_interrupted_deploy_ends_cleanly_and_the_next_converges() -> Result<(
     let local = Local::start(DEFAULTS).await?;
     // The second step is the first under the lease, which the history is kept under as well.
     let deploy = deploy_until(&local, 2).await?;
-    let pid = Pid::from_raw(deploy.id()?.try_into()?).context("no process")?;
-    kill_process(pid, Signal::INT)?;
+    deploy.interrupt()?;
     let ended = deploy.end().await?.expect(130)?;
     assert!(ended.stderr.contains("not begun: the run was told to stop"), "{ended}");
 

@@ -8,6 +8,7 @@ mod converge;
 mod destroy;
 mod drift;
 mod eventstore;
+mod gateway;
 mod interrupted;
 mod ownership;
 mod pipeline;
@@ -18,5 +19,6 @@ mod renewal;
 mod replay;
 mod saved_plan;
 mod secrets;
+mod services;
 
 use end_to_end::{DEFAULTS, SEED, message};

@@ -1,6 +1,7 @@
 //! One harmed run, the run that mends what it left, and what must hold then.
 
 use std::{
+    fmt,
     future::Future,
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
@@ -43,6 +44,46 @@ impl Harm {
     pub(super) const ALL: [Self; 3] = [Self::Killed, Self::Terminated, Self::ReplyLost];
 }
 
+/// Which of its calls a run is harmed at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The one of that number, from 0.
+    Call(usize),
+    /// The same, as the last before those that change something.
+    BeforeChanges(usize),
+    /// The one of that number among those that change something, from 0.
+    Change(usize),
+}
+
+impl Place {
+    /// The one so many after it.
+    pub(super) fn after(self, more: usize) -> Self {
+        match self {
+            Self::Call(number) => Self::Call(number + more),
+            Self::BeforeChanges(_) => Self::Change(more - 1),
+            Self::Change(number) => Self::Change(number + more),
+        }
+    }
+
+    /// Whether a call is it. `changes` counts those that change something.
+    fn is(self, request: &Request, changes: &AtomicUsize) -> bool {
+        match self {
+            Self::Call(number) | Self::BeforeChanges(number) => request.number == number,
+            Self::Change(_) if request.is_read() => false,
+            Self::Change(number) => changes.fetch_add(1, Ordering::Relaxed) == number,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Call(number) | Self::Change(number) => write!(f, "k = {number}"),
+            Self::BeforeChanges(_) => f.write_str("before the first change"),
+        }
+    }
+}
+
 /// What a harmed run met.
 pub(super) enum Met {
     /// It ended before the call that was to be met.
@@ -61,8 +102,10 @@ pub(super) struct Case<'a> {
     pub(super) lab: &'a Lab,
     pub(super) leg: &'static Leg,
     pub(super) harm: Harm,
-    /// The place of the call among all, or of the change among all changes.
-    pub(super) call: usize,
+    /// At which call.
+    pub(super) place: Place,
+    /// What is there before it.
+    pub(super) before: &'a Inventory,
     /// What is there after an undisturbed run.
     pub(super) undisturbed: &'a Inventory,
     /// What must be there before and after; none where the command makes or deletes it.
@@ -87,18 +130,13 @@ impl Case<'_> {
 
     /// Runs the command, which meets its harm.
     async fn harm(&self) -> Result<(Ended, Option<Request>)> {
-        let Self { lab, harm, call, .. } = *self;
+        let Self { lab, harm, place, .. } = *self;
         let (process, met) = (Arc::new(OnceLock::new()), Arc::new(Mutex::new(None)));
         let (target, meets) = (Arc::clone(&process), Arc::clone(&met));
         let changes = AtomicUsize::new(0);
         lab.proxy.clear();
         lab.proxy.set_faults(move |request| {
-            let place = match harm {
-                Harm::Killed | Harm::Terminated => request.number,
-                Harm::ReplyLost if request.is_read() => return Verdict::default(),
-                Harm::ReplyLost => changes.fetch_add(1, Ordering::Relaxed),
-            };
-            if place != call {
+            if !place.is(request, &changes) {
                 return Verdict::default();
             }
             *meets.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.clone());
@@ -130,6 +168,8 @@ impl Case<'_> {
         let Self { lab, leg: Leg { mode, .. }, .. } = *self;
         self.expect_end(ended)?;
         if lab.changing_calls().is_empty() {
+            // So little does a call change that reads, as what it counts as a change is told by its name.
+            self.expect_inventory(self.before).await.context("nothing but reads")?;
             return Ok(Met::Early);
         }
         let harmed =
@@ -140,8 +180,7 @@ impl Case<'_> {
         let second = in_time(lab.apply(*mode)).await.context("the second run")?;
         lab.expect_converged(*mode).await.context("the third run")?;
 
-        let differs = inventory(&lab.beside).await?.since(self.undisturbed);
-        ensure!(differs.is_empty(), "not as after an undisturbed run:\n{}", differs.join("\n"));
+        self.expect_inventory(self.undisturbed).await.context("not as after an undisturbed run")?;
         // One that had nothing to do took no lease, and left that of the dead.
         self.expect_free_lease().await?;
         match self.contents {
@@ -154,6 +193,12 @@ impl Case<'_> {
             .await
             .context("the history after the second run")?;
         Ok(mended(&second))
+    }
+
+    async fn expect_inventory(&self, expected: &Inventory) -> Result<()> {
+        let differs = inventory(&self.lab.beside).await?.since(expected);
+        ensure!(differs.is_empty(), "what is there differs:\n{}", differs.join("\n"));
+        Ok(())
     }
 
     fn expect_end(&self, ended: &Ended) -> Result<()> {

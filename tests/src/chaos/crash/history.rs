@@ -12,16 +12,19 @@ use serde_json::Value;
 use super::case::{Harm, is_of_duplicate};
 use crate::{Ended, chaos::lab::Lab};
 
-/// The runs before.
+/// How many of the last runs are read: more than come between two looks.
+const RUNS: usize = 20;
+
+/// The last runs before.
 pub(super) struct Past(BTreeSet<String>);
 
 impl Past {
     pub(super) async fn of(lab: &Lab) -> Result<Self> {
-        Ok(Self(lab.history().await?.into_iter().map(|run| run.id).collect()))
+        Ok(Self(lab.history(RUNS).await?.into_iter().map(|run| run.id).collect()))
     }
 
     async fn since(&self, lab: &Lab) -> Result<Vec<Deployment>> {
-        let mut runs = lab.history().await?;
+        let mut runs = lab.history(RUNS).await?;
         runs.retain(|run| !self.0.contains(&run.id));
         Ok(runs)
     }

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use engine::Mode;
 
+use super::{case::Harm, course};
 use crate::chaos::{
+    Settings,
     inventory::{Inventory, inventory},
     lab::{Contents, Lab},
 };
@@ -88,6 +90,13 @@ pub(super) static TRACKS: [Track; 3] = [
     },
     Track { is_deployed: true, legs: [deploy("update", OTHER_KNOBS), deploy("update back", KNOBS)] },
 ];
+
+impl Track {
+    /// Whether a command of it is to be harmed so.
+    pub(super) fn is_wanted(&self, harm: Harm, settings: &Settings<'_>) -> bool {
+        self.legs.iter().any(|leg| course::is_wanted(leg, harm, settings))
+    }
+}
 
 /// A lab where the first command of a track begins.
 pub(super) struct Begun {

@@ -89,23 +89,22 @@ async fn definitions(sdk: &SdkConfig) -> Result<Vec<Seen>> {
     let arns =
         ecs.list_task_definitions().status(TaskDefinitionStatus::Active).into_paginator().items().send();
     let arns: Vec<String> = arns.try_collect().await?;
-    let mut newest: BTreeMap<String, i32> = BTreeMap::new();
-    let described = try_join_all(arns.iter().map(|arn| async move {
+    // arn:aws:ecs:<region>:<account>:task-definition/<family>:<revision>
+    let mut newest: BTreeMap<&str, u32> = BTreeMap::new();
+    for (family, revision) in arns.iter().filter_map(|arn| arn.rsplit_once(':')) {
+        let newest = newest.entry(family).or_default();
+        *newest = revision.parse::<u32>()?.max(*newest);
+    }
+    let newest = newest.into_iter().map(|(family, revision)| format!("{family}:{revision}"));
+    let described = try_join_all(newest.map(|arn| async move {
         let describe = ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
         anyhow::Ok(describe.send().await?)
     }))
     .await?;
-    for definition in described.iter().filter_map(|one| one.task_definition()) {
-        let revision = newest.entry(text(definition.family())).or_default();
-        *revision = definition.revision().max(*revision);
-    }
     let mut seen = Vec::new();
     for one in &described {
         let definition = one.task_definition().context("no task definition")?;
         let family = text(definition.family());
-        if newest.get(&family) != Some(&definition.revision()) {
-            continue;
-        }
         let given = tags(one.tags().iter().map(|tag| (text(tag.key()), text(tag.value()))));
         let arn = definition.task_definition_arn();
         seen.push(

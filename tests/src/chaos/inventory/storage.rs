@@ -164,8 +164,7 @@ async fn queues(sdk: &SdkConfig) -> Result<Vec<Seen>> {
 async fn secrets(sdk: &SdkConfig) -> Result<Vec<Seen>> {
     let manager = &aws_sdk_secretsmanager::Client::new(sdk);
     let listed = manager.list_secrets().include_planned_deletion(true).max_results(100).send().await?;
-    let mut seen = Vec::new();
-    for secret in listed.secret_list() {
+    let described = listed.secret_list().iter().map(|secret| async move {
         let name = text(secret.name());
         let arn = text(secret.arn());
         let described = manager.describe_secret().secret_id(&arn).send().await?;
@@ -183,7 +182,7 @@ async fn secrets(sdk: &SdkConfig) -> Result<Vec<Seen>> {
         let mut one = Seen::new("secret", label(&name, &given), facts).known_as(Some(&arn));
         one.ids
             .extend(versions.into_iter().map(|(id, stages)| (id, format!("{} of {name}", stages.join(" ")))));
-        seen.push(one);
-    }
-    Ok(seen)
+        Ok(one)
+    });
+    try_join_all(described).await
 }

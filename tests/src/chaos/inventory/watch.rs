@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use aws_env::SdkConfig;
-use futures::try_join;
+use futures::{future::try_join_all, try_join};
 use serde_json::json;
 
 use super::{Seen, label, parsed, sorted, tags, text};
@@ -18,14 +18,14 @@ async fn logs(sdk: &SdkConfig) -> Result<Vec<Seen>> {
     let groups: Vec<_> = logs.describe_log_groups().into_paginator().items().send().try_collect().await?;
     let filters: Vec<_> =
         logs.describe_metric_filters().into_paginator().items().send().try_collect().await?;
-    let mut seen = Vec::new();
-    for group in &groups {
+    let described = groups.iter().map(|group| async move {
         // The ARN of the group itself, without what stands for its streams.
         let arn = text(group.arn());
         let listed = logs.list_tags_for_resource().resource_arn(arn.trim_end_matches(":*")).send().await?;
         let label = label(&text(group.log_group_name()), &tags(listed.tags.unwrap_or_default()));
-        seen.push(Seen::new("log group", label, json!({ "days": group.retention_in_days() })));
-    }
+        anyhow::Ok(Seen::new("log group", label, json!({ "days": group.retention_in_days() })))
+    });
+    let mut seen = try_join_all(described).await?;
     for filter in &filters {
         let metrics = filter
             .metric_transformations()
@@ -42,25 +42,25 @@ async fn logs(sdk: &SdkConfig) -> Result<Vec<Seen>> {
 async fn alarms(sdk: &SdkConfig) -> Result<Vec<Seen>> {
     let cloudwatch = &aws_sdk_cloudwatch::Client::new(sdk);
     let mut pages = cloudwatch.describe_alarms().into_paginator().send();
-    let mut seen = Vec::new();
+    let mut alarms = Vec::new();
     while let Some(page) = pages.next().await {
-        for alarm in page?.metric_alarms() {
-            let listed =
-                cloudwatch.list_tags_for_resource().resource_arn(text(alarm.alarm_arn())).send().await?;
-            let given = listed.tags.unwrap_or_default().into_iter();
-            let given = given.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
-            let dimensions = alarm.dimensions().iter();
-            let dimensions = dimensions.map(|one| format!("{}={}", text(one.name()), text(one.value())));
-            let facts = json!({
-                "metric": [alarm.namespace(), alarm.metric_name()], "dimensions": sorted(dimensions),
-                "threshold": alarm.threshold(), "periods": alarm.evaluation_periods(), "period": alarm.period(),
-                "alarms": sorted(alarm.alarm_actions()), "clears": sorted(alarm.ok_actions()),
-                "enabled": alarm.actions_enabled(), "description": alarm.alarm_description(),
-            });
-            seen.push(Seen::new("alarm", label(&text(alarm.alarm_name()), &tags(given)), facts));
-        }
+        alarms.extend(page?.metric_alarms.unwrap_or_default());
     }
-    Ok(seen)
+    let described = alarms.iter().map(|alarm| async move {
+        let listed = cloudwatch.list_tags_for_resource().resource_arn(text(alarm.alarm_arn())).send().await?;
+        let given = listed.tags.unwrap_or_default().into_iter();
+        let given = given.map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()));
+        let dimensions = alarm.dimensions().iter();
+        let dimensions = dimensions.map(|one| format!("{}={}", text(one.name()), text(one.value())));
+        let facts = json!({
+            "metric": [alarm.namespace(), alarm.metric_name()], "dimensions": sorted(dimensions),
+            "threshold": alarm.threshold(), "periods": alarm.evaluation_periods(), "period": alarm.period(),
+            "alarms": sorted(alarm.alarm_actions()), "clears": sorted(alarm.ok_actions()),
+            "enabled": alarm.actions_enabled(), "description": alarm.alarm_description(),
+        });
+        Ok(Seen::new("alarm", label(&text(alarm.alarm_name()), &tags(given)), facts))
+    });
+    try_join_all(described).await
 }
 
 async fn dashboards(sdk: &SdkConfig) -> Result<Vec<Seen>> {
@@ -79,16 +79,18 @@ async fn topics(sdk: &SdkConfig) -> Result<Vec<Seen>> {
     let topics: Vec<_> = sns.list_topics().into_paginator().items().send().try_collect().await?;
     let subscriptions: Vec<_> =
         sns.list_subscriptions().into_paginator().items().send().try_collect().await?;
-    let mut seen = Vec::new();
-    for topic in &topics {
+    let described = topics.iter().map(|topic| async move {
         let arn = text(topic.topic_arn());
-        let listed = sns.list_tags_for_resource().resource_arn(&arn).send().await?.tags.unwrap_or_default();
-        let attributes = sns.get_topic_attributes().topic_arn(&arn).send().await?;
+        let (listed, attributes) = try_join!(
+            async { anyhow::Ok(sns.list_tags_for_resource().resource_arn(&arn).send().await?) },
+            async { Ok(sns.get_topic_attributes().topic_arn(&arn).send().await?) }
+        )?;
         let key = attributes.attributes.and_then(|all| all.get("KmsMasterKeyId").cloned());
         let name = arn.rsplit(':').next().unwrap_or_default();
-        let label = label(name, &tags(listed.into_iter().map(|tag| (tag.key, tag.value))));
-        seen.push(Seen::new("topic", label, json!({ "key": key })));
-    }
+        let given = listed.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value));
+        anyhow::Ok(Seen::new("topic", label(name, &tags(given)), json!({ "key": key })))
+    });
+    let mut seen = try_join_all(described).await?;
     for one in &subscriptions {
         let facts = json!({ "topic": one.topic_arn(), "protocol": one.protocol(), "to": one.endpoint() });
         seen.push(Seen::new("subscription", String::new(), facts));

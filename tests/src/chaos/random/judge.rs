@@ -9,7 +9,7 @@ use super::{
     super::{
         Row,
         inventory::{Inventory, inventory},
-        lab::{Contents, Lab},
+        lab::{ALL_RUNS, Contents, Lab},
     },
     Scenario,
     runs::Ran,
@@ -24,7 +24,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) async fn of(lab: &Lab) -> Result<Self> {
-        Ok(Self { contents: lab.contents().await?, runs: lab.history().await?.len() })
+        Ok(Self { contents: lab.contents().await?, runs: lab.history(ALL_RUNS).await?.len() })
     }
 }
 
@@ -91,7 +91,7 @@ async fn settle(
     if before.runs > 0 {
         lab.contents().await?.expect_as(&before.contents)?;
     }
-    let history = lab.history().await?;
+    let history = lab.history(ALL_RUNS).await?;
     ensure!(history.len() > before.runs, "the history tells of no run");
     let outcome = history.first().map(|run| run.outcome);
     let expected = if report.steps.is_empty() { ran.outcome } else { Some(Outcome::Succeeded) };
