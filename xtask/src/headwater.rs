@@ -34,12 +34,16 @@ enum Needs {
 }
 
 /// Every command, with the line that the help shows.
-pub(crate) const COMMANDS: [Passed; 19] = [
+pub(crate) const COMMANDS: [Passed; 23] = [
     passed("test-local", "Prove the whole pipeline on this machine and print a report", Needs::ForHost),
     passed("up", "Start local AWS, deploy to it and keep it up until Ctrl-C", Needs::ForHost),
+    passed("demo", "Let a service fail behind the gateway, and see the journal name it", Needs::ForHost),
     passed("send", "Send events: a file, standard input, or generated load", Needs::Nothing),
     passed("query", "Read events by request, type or source", Needs::Nothing),
+    passed("flow", "Draw a request as a timeline, with what failed and because of what", Needs::Nothing),
+    passed("services", "Show which service is at fault, the likeliest first", Needs::Nothing),
     passed("tail", "Print new events as they land", Needs::Nothing),
+    passed("explore", "Serve a page that shows requests, services and dead letters", Needs::Nothing),
     passed("redrive", "List the dead-letter queue with reasons, then move it back", Needs::Nothing),
     passed("replay", "Relay the journal to EventStoreDB again", Needs::Nothing),
     passed("plan", "Show what a deploy would do", Needs::ForEnvironment),

@@ -1,4 +1,4 @@
-//! `image`: the container images that stand in for the real ones, of EventStoreDB and of LocalStack.
+//! `image`: the container images that stand in for the real ones, of EventStoreDB and of LocalStack, and the gateway's own.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,6 +13,7 @@ use crate::cargo::Workspace;
 use crate::failure::Failure;
 
 const EVENTSTORE: &str = "headwater/eventstore:dev";
+const GATEWAY: &str = "headwater/gateway:dev";
 const BASE: &str = "headwater/base:trixie";
 /// What is in the base: what both images need, so that building them asks no mirror of Debian's again.
 const PACKAGES: &str = "ca-certificates,curl,python3,python3-venv,util-linux";
@@ -41,6 +42,17 @@ enum Image {
         #[command(flatten)]
         on: On,
     },
+    /// headwater/gateway:dev, the gateway: what its task runs, here and, pushed to a registry, on AWS.
+    Gateway {
+        #[command(flatten)]
+        on: On,
+        /// The program `gateway` for Linux, built elsewhere.
+        #[arg(long, value_name = "FILE")]
+        binary: Option<PathBuf>,
+        /// The image's name, as of a repository to push it to.
+        #[arg(long, value_name = "NAME:TAG", default_value = GATEWAY)]
+        tag: String,
+    },
     /// headwater/base:trixie, made of Debian's packages where no registry can be reached: for --base.
     Base,
 }
@@ -59,6 +71,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
     let name = match arguments.image.unwrap_or(Image::Eventstore { on: On::default(), binary: None }) {
         Image::Eventstore { on, binary } => eventstore(workspace, &on, binary)?,
         Image::Ministack { on } => ministack(workspace, &on)?,
+        Image::Gateway { on, binary, tag } => gateway(workspace, &on, binary, tag)?,
         Image::Base => base(workspace)?,
     };
     println!("{name}");
@@ -66,25 +79,43 @@ pub(crate) fn run(workspace: &Workspace, arguments: Arguments) -> Result<()> {
 }
 
 fn eventstore(workspace: &Workspace, on: &On, binary: Option<PathBuf>) -> Result<String> {
-    let binary = match binary {
-        Some(binary) => binary,
-        None if !cfg!(target_os = "linux") => {
-            return Err(Failure::new(
-                "the image needs `eventstore-embedded` for Linux, and this machine is not one",
-                "build the image on Linux; or build the program for the Linux that Docker runs, with `cargo zigbuild --package \
-                 eventstore-embedded --target aarch64-unknown-linux-gnu` (or x86_64-unknown-linux-gnu), and name it with --binary",
-            )
-            .into());
-        }
-        // For the whole workspace, as `headwater` is built: what both are made of is then the same.
-        None => workspace
-            .build(["build", "--workspace", "--bin", "eventstore-embedded"], None)
-            .and_then(|binary| binary.context("cargo built no binary"))
-            .context("could not build `eventstore-embedded`")?,
-    };
+    // For the whole workspace, as `headwater` is built: what both are made of is then the same.
+    let binary = program(workspace, "eventstore-embedded", binary, &["--workspace"])?;
     let context = BuildContext::new(workspace, "eventstore")?;
     context.add(&binary, "eventstore-embedded")?;
     context.build(on, EVENTSTORE.to_owned())
+}
+
+fn gateway(workspace: &Workspace, on: &On, binary: Option<PathBuf>, tag: String) -> Result<String> {
+    // It goes to AWS, so it is built as for users, of nothing but what it needs.
+    let binary = program(workspace, "gateway", binary, &["--release", "--package", "gateway"])?;
+    let context = BuildContext::new(workspace, "gateway")?;
+    context.add(&binary, "gateway")?;
+    context.build(on, tag)
+}
+
+/// The program for the image: the one that was named, or one that is built here.
+fn program(
+    workspace: &Workspace,
+    name: &'static str,
+    binary: Option<PathBuf>,
+    options: &[&str],
+) -> Result<PathBuf> {
+    match binary {
+        Some(binary) => Ok(binary),
+        None if !cfg!(target_os = "linux") => Err(Failure::new(
+            format!("the image needs `{name}` for Linux, and this machine is not one"),
+            format!(
+                "build the image on Linux; or build the program for the Linux that Docker runs, with `cargo zigbuild --package \
+                 {name} --target aarch64-unknown-linux-gnu` (or x86_64-unknown-linux-gnu), and name it with --binary"
+            ),
+        )
+        .into()),
+        None => workspace
+            .build(["build"].iter().chain(options).chain(&["--bin", name]).copied(), None)
+            .and_then(|binary| binary.context("cargo built no binary"))
+            .with_context(|| format!("could not build `{name}`")),
+    }
 }
 
 fn ministack(workspace: &Workspace, on: &On) -> Result<String> {
@@ -216,6 +247,8 @@ fn does_not_answer(words: &str) -> String {
 mod tests {
     use super::*;
 
+    const GATEWAY_DOCKERFILE: &str = include_str!("../../localstack/gateway.Dockerfile");
+    const GATEWAY_STACK: &str = include_str!("../../crates/blueprint/src/gateway.rs");
     const EVENTSTORE_DOCKERFILE: &str = include_str!("../../localstack/eventstore.Dockerfile");
     const REQUIREMENTS: &str = include_str!("../../localstack/requirements.txt");
     const LINES: &str = include_str!("../../crates/blueprint/src/eventstore/release.rs");
@@ -232,6 +265,21 @@ mod tests {
         let missing: Vec<_> =
             wanted.iter().filter(|wanted| !EVENTSTORE_DOCKERFILE.contains(**wanted)).collect();
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// Fargate gives a task's volume to whom the image gives it, if the image names the very same path.
+    #[test]
+    fn the_gateways_image_has_the_user_and_the_volume_of_its_task() {
+        let constant = |name: &str| {
+            let line = GATEWAY_STACK.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|rest| rest.split('"').nth(1)).expect("the stack says it")
+        };
+        let (user, spool) = (constant("const USER"), constant("const SPOOL"));
+        assert!(GATEWAY_DOCKERFILE.contains(&format!("USER {user}\n")));
+        assert!(GATEWAY_DOCKERFILE.contains(&format!("VOLUME [\"{spool}\"]\n")));
+        let (owner, group) = user.split_once(':').expect("user and group");
+        let made = format!("--owner {owner} --group {group} --mode 0700 {spool}");
+        assert!(GATEWAY_DOCKERFILE.contains(&made), "{made}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ const WRONG_USAGE: u8 = 64;
 enum Task {
     /// Build the Lambda functions' zips, byte-identical for identical sources.
     Package(package::Arguments),
-    /// Build the container images that stand in for EventStoreDB's and LocalStack's.
+    /// Build the container images: those that stand in for EventStoreDB's and LocalStack's, and the gateway's.
     Image(image::Arguments),
     /// Run all that must hold before a change is merged: format, arrows, workflows, lints, tests.
     Ci,
