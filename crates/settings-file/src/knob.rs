@@ -66,6 +66,27 @@ impl<D: Domain<Value: Sync> + Sync> Documented for Knob<D> {
     }
 }
 
+/// A knob that every file must have, whose default is of no meaning.
+pub struct Required<D: Domain>(pub Knob<D>);
+
+impl<D: Domain<Value: Sync> + Sync> Documented for Required<D> {
+    fn key(&self) -> &'static str {
+        self.0.key
+    }
+
+    fn accepts(&self) -> String {
+        self.0.takes.accepts()
+    }
+
+    fn default(&self) -> String {
+        "required".to_owned()
+    }
+
+    fn purpose(&self) -> &'static str {
+        self.0.purpose
+    }
+}
+
 /// Whole numbers from `min` to `max`, of `unit`s.
 pub struct Number<T> {
     /// The least.

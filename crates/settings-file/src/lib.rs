@@ -11,7 +11,8 @@ mod section;
 
 pub use error::{Error, Invalid, text};
 pub use knob::{
-    Documented, Domain, Flag, Knob, Number, NumberOf, OneOf, Text, Texts, Whole, found, list, nearest,
+    Documented, Domain, Flag, Knob, Number, NumberOf, OneOf, Required, Text, Texts, Whole, found, list,
+    nearest,
 };
 pub use problem::{Fault, Problem, Source};
 pub use reference::{Setting, Table, reference, settings};

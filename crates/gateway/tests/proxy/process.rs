@@ -1,16 +1,23 @@
 //! The process: its command line, its signals, and what it trusts.
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer};
 
-use crate::support::{Service, get, within};
+use crate::support::{Service, get, scripted, text, within};
 
 /// The program, far from any real account: AWS is what listens at that address.
 fn gateway_with(endpoint: &str) -> Command {
@@ -165,4 +172,53 @@ async fn an_address_that_is_taken_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains(&format!("could not listen on {address}, which is `listen`")), "{said}");
+}
+
+/// A service with TLS that says which version it was asked by. Its certificate is in the file.
+async fn with_tls() -> (Service, tempfile::NamedTempFile) {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let key = PrivatePkcs8KeyDer::from(signing_key.serialize_der());
+    let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.into())
+        .unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let service = scripted(move |stream| {
+        let accepting = acceptor.accept(stream);
+        async move {
+            let Ok(stream) = accepting.await else { return };
+            let answer = service_fn(async |request: Request<Incoming>| {
+                Ok::<_, Infallible>(Response::new(format!("{:?}", request.version())))
+            });
+            let http = auto::Builder::new(TokioExecutor::new());
+            let _ = http.serve_connection(TokioIo::new(stream), answer).await;
+        }
+    })
+    .await;
+    (service, file(&cert.pem()))
+}
+
+#[tokio::test]
+async fn an_upstream_with_tls_is_verified_by_the_systems_certificates() {
+    let ((service, certificate), (_, another)) = (with_tls().await, with_tls().await);
+    for (trusted, http2, answer) in [
+        (&certificate, false, Some("HTTP/1.1")),
+        (&certificate, true, Some("HTTP/2.0")),
+        (&another, false, None),
+    ] {
+        let mut file =
+            configuration(&format!("https://{}", service.address), "http://127.0.0.1:9/000000000000/events");
+        writeln!(file, "http2 = {http2}").unwrap();
+        let mut child = gateway().env("SSL_CERT_FILE", trusted.path()).arg(file.path()).spawn().unwrap();
+        let addresses = announced(&mut child).await;
+        let response = get(format!("http://{}/", addresses["listen"].as_str().unwrap())).await;
+        match answer {
+            Some(answer) => assert_eq!(text(response).await, answer),
+            None => assert_eq!(response.status(), StatusCode::BAD_GATEWAY),
+        }
+    }
 }

@@ -89,7 +89,8 @@ where
     let address = listener.local_addr().unwrap();
     let task = tokio::spawn(async move {
         loop {
-            tokio::spawn(script(listener.accept().await.unwrap().0));
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(script(stream));
         }
     });
     Service { address, task }
@@ -179,6 +180,11 @@ impl Gateway {
         let mut answer = Vec::new();
         let _ = within(stream.read_to_end(&mut answer)).await;
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The same again until the answer begins so: this machine may be slower to send than a short time-out allows.
+    pub(crate) async fn raw_until(&self, request: &str, begin: &str) {
+        within(async { while !self.raw(request).await.starts_with(begin) {} }).await;
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

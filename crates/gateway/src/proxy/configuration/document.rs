@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use settings_file::{Fault, Section, document};
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::{Configuration, Events, Limits, Route, Timeouts, knobs};
 use crate::Durability;
@@ -31,7 +33,9 @@ pub(super) fn read(text: &str) -> Result<Configuration, Vec<Fault>> {
     let limits = top.within("limits", limits);
     let timeouts = top.within("timeouts", timeouts);
     let tables = top.tables("routes");
-    if tables.is_empty() {
+    let none =
+        |routes: &Spanned<DeValue<'_>>| routes.get_ref().as_array().is_some_and(|list| list.is_empty());
+    if document.get_ref().get("routes").is_none_or(none) {
         rules.push(Fault {
             place: None,
             message: "there is no route".to_owned(),
@@ -43,7 +47,7 @@ pub(super) fn read(text: &str) -> Result<Configuration, Vec<Fault>> {
 
     let mut routes: Vec<Route> = Vec::new();
     for (table, place) in tables {
-        let mut section = Section::new(knobs::TABLES, "routes".to_owned(), Some(table), place, &mut faults);
+        let mut section = Section::new(knobs::TABLES, "[routes]".to_owned(), Some(table), place, &mut faults);
         let written = table.contains_key("prefix");
         let route = route(&mut section, &mut rules);
         let twice = routes.iter().any(|other| other.prefix == route.prefix);
@@ -126,9 +130,9 @@ fn timeouts(section: &mut Section<'_, '_>) -> Timeouts {
 
 fn route(section: &mut Section<'_, '_>, rules: &mut Vec<Fault>) -> Route {
     let route = Route {
-        prefix: section.require(&knobs::PREFIX),
-        service: section.require(&knobs::SERVICE).into(),
-        upstreams: section.require(&knobs::UPSTREAMS),
+        prefix: section.require(&knobs::PREFIX.0),
+        service: section.require(&knobs::SERVICE.0).into(),
+        upstreams: section.require(&knobs::UPSTREAMS.0),
         strip_prefix: section.get(&knobs::STRIP_PREFIX),
         templates: section.get(&knobs::TEMPLATES),
         http2: section.get(&knobs::HTTP2),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use settings_file::{Domain, Flag, Knob, Number, OneOf, Table, Text, Texts};
+use settings_file::{Domain, Flag, Knob, Number, OneOf, Required, Table, Text, Texts};
 use toml::de::DeValue;
 
 use super::{Network, Upstream};
@@ -28,7 +28,7 @@ pub(super) static TABLES: &[Table] = &[
         ],
     },
     Table {
-        table: "routes",
+        table: "[routes]",
         knobs: &[&PREFIX, &SERVICE, &UPSTREAMS, &STRIP_PREFIX, &TEMPLATES, &HTTP2, &CONNECT_ATTEMPTS],
     },
 ];
@@ -192,7 +192,7 @@ pub(super) static FLUSH_SECONDS: NumberKnob = seconds(
     "For events that are left after that. ECS kills 30 seconds after its signal.",
 );
 
-pub(super) static PREFIX: Knob<Text<Prefix>> = Knob {
+pub(super) static PREFIX: Required<Text<Prefix>> = Required(Knob {
     key: "prefix",
     takes: Text {
         accepts: "a path such as \"/orders\", of plain segments and without a slash at its end, or \"/\"",
@@ -202,15 +202,15 @@ pub(super) static PREFIX: Knob<Text<Prefix>> = Knob {
     default: Prefix::ROOT,
     required: true,
     purpose: "The paths that it is for: this one, and what continues it behind a slash. The longest one counts.",
-};
+});
 
-pub(super) static SERVICE: TextKnob = Knob {
+pub(super) static SERVICE: Required<Text<Cow<'static, str>>> = Required(Knob {
     key: "service",
     takes: NAME,
     default: Cow::Borrowed(""),
     required: true,
     purpose: "The service's name in events and metrics. Several routes may lead to one service, which then share its limit.",
-};
+});
 
 /// A list of one text or more.
 pub(super) struct OneOrMore<T>(Texts<T>);
@@ -235,7 +235,7 @@ impl<T: Clone> Domain for OneOrMore<T> {
     }
 }
 
-pub(super) static UPSTREAMS: Knob<OneOrMore<Upstream>> = Knob {
+pub(super) static UPSTREAMS: Required<OneOrMore<Upstream>> = Required(Knob {
     key: "upstreams",
     takes: OneOrMore(Texts {
         accepts: "a list of one address or more, such as [\"http://10.0.1.7:8080\"], each of scheme, host and port alone",
@@ -245,7 +245,7 @@ pub(super) static UPSTREAMS: Knob<OneOrMore<Upstream>> = Knob {
     default: Vec::new(),
     required: true,
     purpose: "Where the service is: each in turn. `https` is verified by the system's certificates.",
-};
+});
 
 pub(super) static STRIP_PREFIX: Knob<Flag> = Knob {
     key: "strip_prefix",
