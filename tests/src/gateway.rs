@@ -7,7 +7,7 @@ mod told;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use localstack::LoopbackUrl;
 use serde::Deserialize;
 use tokio::{
@@ -114,14 +114,16 @@ impl Gateway {
         Ok(self.process.kill().await?)
     }
 
-    /// One of its counters.
+    /// One of its counters, over all of its labels.
     ///
     /// # Errors
     /// It does not tell.
     pub async fn counter(&self, name: &str) -> Result<u64> {
         let text = load::get(&format!("http://{}/metrics", self.admin)).await?;
-        let line = text.lines().find(|line| line.split([' ', '{']).next() == Some(name));
-        let line = line.with_context(|| format!("there is no {name} in:\n{text}"))?;
-        Ok(line.rsplit(' ').next().unwrap_or_default().parse()?)
+        let lines = text.lines().filter(|line| line.split([' ', '{']).next() == Some(name));
+        let values: Vec<u64> =
+            lines.map(|line| line.rsplit(' ').next().unwrap_or_default().parse()).collect::<Result<_, _>>()?;
+        ensure!(!values.is_empty(), "there is no {name} in:\n{text}");
+        Ok(values.iter().sum())
     }
 }
