@@ -50,10 +50,7 @@ def main(scratch: str, port: str) -> None:
     os.environ["GATEWAY_PORT"] = str(bound)
     os.environ.setdefault("AWS_ENDPOINT_URL", f"http://127.0.0.1:{bound}")
 
-    import asyncio
-
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+    import uvicorn
     from ministack.app import app
 
     # Python is isolated, so that its own directory is not among those that it imports from.
@@ -62,11 +59,9 @@ def main(scratch: str, port: str) -> None:
 
     ministack_mends.apply()
 
-    config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.keep_alive_timeout = 75  # seconds: MiniStack's own value, longer than an SDK keeps an idle connection
-    config.loglevel = "WARNING"
-    asyncio.run(serve(app, config))
+    # Seconds of an idle connection are MiniStack's own, longer than an SDK keeps one.
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=75)
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 if __name__ == "__main__":
