@@ -9,17 +9,17 @@ use tokio::time::{Instant, sleep};
 /// How long, and how often, to ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// The pause after the first attempt; each next one is half as long again, so that what is waited for is seen soon after
-    /// it is there: a last pause is about a third of the whole wait.
+    /// The pause after the first attempt, of which chance leaves out up to a half; each next one is a quarter longer, so that
+    /// what is waited for is seen soon after it is there: a last pause is about a fifth of the whole wait.
     pub first: Duration,
-    /// The longest pause.
+    /// The longest pause, of which chance leaves out up to a half, too.
     pub longest: Duration,
     /// How long the whole may take.
     pub total: Duration,
 }
 
 /// How much longer each pause is than the one before.
-const GROWTH: f32 = 1.5;
+const GROWTH: f32 = 1.25;
 
 impl Patience {
     /// Pauses from `first` up to `longest`, for `total` in all.
@@ -28,17 +28,14 @@ impl Patience {
     }
 
     fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
+        // Jitter adds up to as much again.
         ExponentialBuilder::new()
-            .with_min_delay(self.first)
-            .with_max_delay(self.longest)
+            .with_min_delay(self.first / 2)
+            .with_max_delay(self.longest / 2)
             .with_factor(GROWTH)
             .without_max_times()
             .with_jitter()
             .build()
-            .map({
-                let longest = self.longest;
-                move |pause| pause.min(longest)
-            })
     }
 }
 

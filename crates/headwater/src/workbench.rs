@@ -92,11 +92,15 @@ impl Workbench {
     /// A package is missing, or IAM does not say whether there is a boundary.
     pub async fn of(mut session: Session, packages: &Packages) -> Result<Self> {
         let boundary = blueprint::bootstrap::boundary(&session.scope).arn();
-        let is_there = aws_iam::Roles::new(&session.sdk).has_policy(&boundary).await?;
-        session.environment.permissions_boundary = is_there.then_some(boundary);
+        let roles = aws_iam::Roles::new(&session.sdk);
+        // The clients of all services take some time to make, which is that of the question.
+        let clients = async {
+            let deployments = Arc::new(aws_dynamodb::Deployments::new(&session.sdk, &session.scope));
+            (session.families(packages), deployments)
+        };
+        let (is_there, (families, deployments)) = futures::join!(roles.has_policy(&boundary), clients);
+        session.environment.permissions_boundary = is_there?.then_some(boundary);
         let graph = blueprint::blueprint(&session.environment, &packages.hashes())?;
-        let families = session.families(packages);
-        let deployments = Arc::new(aws_dynamodb::Deployments::new(&session.sdk, &session.scope));
         Ok(Self { session, graph, families, deployments, left_out: Vec::new() })
     }
 

@@ -19,8 +19,10 @@ pub(super) fn arrange(graph: &Graph, families: &Families, proposed: Vec<Proposed
         _ => false,
     });
     order.deletes_after(&proposed, |referring, to| {
+        // What the blueprint has both of, it knows the references between.
+        let is_known = referring.node.is_some() && to.node.is_some();
         let (from, to) = (&referring.step.kind, &to.step.kind);
-        from != to && families.get(from).is_some_and(|family| family.refers_to().contains(to))
+        !is_known && from != to && families.get(from).is_some_and(|family| family.refers_to().contains(to))
     });
     order.sort(proposed)
 }
