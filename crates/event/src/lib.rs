@@ -22,8 +22,10 @@ pub mod limits;
 mod number;
 mod rejection;
 mod timestamp;
+mod trace_context;
 
 pub use event::Event;
 pub use identity::{ContentHash, EventKey, shard};
 pub use rejection::{JsonPath, Problem, Rejection, Segment};
 pub use timestamp::{Timestamp, TimestampError};
+pub use trace_context::TraceParent;

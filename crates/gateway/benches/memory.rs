@@ -15,7 +15,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use gateway::{CallService, Durability, Producer, Route};
+use gateway::{Durability, Producer, Route};
+use http::{Request, Response};
 use support::{Nothing, layered, request};
 use tower::Service;
 
@@ -31,6 +32,7 @@ fn main() {
     let _inside = runtime.enter();
     let directory = tempfile::tempdir().unwrap();
     let spool = Durability::Spool { directory: directory.path().to_owned(), max_bytes: 1024 * 1024 * 1024 };
+    println!("without the layer: {}", quantiles(&times(&mut Nothing)));
     for (name, durability) in [("memory", Durability::memory()), ("spool", spool)] {
         println!(
             "{name:8} requests   backlog events   backlog MiB   dropped   resident MiB     p50      p99    p99.9      max"
@@ -45,7 +47,10 @@ fn main() {
 }
 
 /// What single requests take, in order.
-fn times(service: &mut CallService<Nothing>) -> Vec<Duration> {
+fn times<S, R, E>(service: &mut S) -> Vec<Duration>
+where
+    S: Service<Request<()>, Response = Response<R>, Error = E>,
+{
     let route = Route("/orders/{id}".into());
     let time = |_| {
         let request = request(&route);
@@ -68,11 +73,12 @@ fn show(producer: &Producer, requests: usize, times: Option<Vec<Duration>>) {
         totals.dropped,
         mib(resident_bytes()),
     );
-    if let Some(times) = times {
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_nanos() as f64 / 1_000.0;
-        print!("  {:6.2}us {:6.2}us {:6.2}us {:6.0}us", at(0.5), at(0.99), at(0.999), at(1.0));
-    }
-    println!();
+    println!("  {}", times.map(|times| quantiles(&times)).unwrap_or_default());
+}
+
+fn quantiles(times: &[Duration]) -> String {
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_nanos() as f64 / 1_000.0;
+    format!("{:6.2}us {:6.2}us {:6.2}us {:6.0}us", at(0.5), at(0.99), at(0.999), at(1.0))
 }
 
 /// Of this process, by `/proc`: a counting allocator would need `unsafe`.

@@ -184,6 +184,11 @@ impl Backlog {
                             sleep(READ_PAUSE).await;
                             continue;
                         }
+                        Err(error) if error.is_panic() => {
+                            tracing::error!(%error, "the spool's reader broke off; it will be tried again");
+                            sleep(READ_PAUSE).await;
+                            continue;
+                        }
                         // The runtime is going down.
                         Err(_) => return None,
                     }

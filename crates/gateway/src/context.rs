@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::num::{NonZeroU64, NonZeroU128};
 
+use event::TraceParent;
 use http::Request;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -138,8 +139,10 @@ impl TraceContext {
 
     /// The trace that `traceparent` names, with its `tracestate`; `None` where it is missing, there twice or not valid.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let (trace, parent, sampled) = parse_traceparent(the_only(headers, &TRACEPARENT)?.as_bytes())?;
-        Some(Self { trace, parent: Some(parent), sampled, state: joined(headers, &TRACESTATE) })
+        let TraceParent { trace, parent, sampled } =
+            TraceParent::parse(the_only(headers, &TRACEPARENT)?.as_bytes())?;
+        let state = joined(headers, &TRACESTATE);
+        Some(Self { trace: TraceId(trace), parent: Some(SpanId(parent)), sampled, state })
     }
 
     /// The trace.
@@ -269,31 +272,6 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
         return Some(first.clone());
     }
     HeaderValue::from_bytes(&[&[first.as_bytes()], &rest[..]].concat().join(&b","[..])).ok()
-}
-
-/// Reads `traceparent` ("Trace Context", 3.2): version, trace, parent, flags. A version that is not known yet is read as far
-/// as version 00 goes, and may have more behind that (3.2.4).
-fn parse_traceparent(value: &[u8]) -> Option<(TraceId, SpanId, bool)> {
-    let (known, more) = value.split_at_checked(55)?;
-    let [version @ .., b'-'] = &known[..3] else { return None };
-    let version = read_hex(version)?;
-    let more_is_allowed = version != 0 && more.first() == Some(&b'-');
-    if version == 0xFF || known[35] != b'-' || known[52] != b'-' || !(more.is_empty() || more_is_allowed) {
-        return None;
-    }
-    let trace = NonZeroU128::new(read_hex(&known[3..35])?)?;
-    let parent = NonZeroU64::new(u64::try_from(read_hex(&known[36..52])?).ok()?)?;
-    let flags = read_hex(&known[53..55])?;
-    Some((TraceId(trace), SpanId(parent), flags & 1 == 1))
-}
-
-/// Lower-case digits alone, at most 32 of them.
-fn read_hex(digits: &[u8]) -> Option<u128> {
-    digits.iter().try_fold(0, |number, digit| match digit {
-        b'0'..=b'9' => Some((number << 4) | u128::from(digit - b'0')),
-        b'a'..=b'f' => Some((number << 4) | u128::from(digit - b'a' + 10)),
-        _ => None,
-    })
 }
 
 /// Writes the last digits of `number` that there is room for.

@@ -65,11 +65,20 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
         return Ok(ExitCode::SUCCESS);
     }
     let configuration = Configuration::load(&arguments.file)?;
+    let given = arguments.queue_url.as_deref().filter(|url| !url.is_empty());
+    if let Some(url) = given {
+        let check = proxy::configuration::check_queue_url(url);
+        check.map_err(|accepts| format!("HEADWATER_QUEUE_URL or --queue-url is {url:?}; write {accepts}"))?;
+    }
     if arguments.check {
         writeln!(io::stdout(), "{} is in order: {}", arguments.file.display(), sum(&configuration))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let queue_url = queue_url(arguments, &configuration)?;
+    let queue_url = given.or(configuration.events.queue_url.as_deref()).map(str::to_owned);
+    let queue_url = queue_url.ok_or_else(|| {
+        let file = Path::display(&arguments.file);
+        format!("no queue is given: set HEADWATER_QUEUE_URL, or `queue_url` in [events] of {file}")
+    })?;
     start_logs();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -84,14 +93,6 @@ fn sum(configuration: &Configuration) -> String {
     let counted =
         |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     format!("{} to {}", counted(routes.len(), "route"), counted(upstreams, "upstream"))
-}
-
-fn queue_url(arguments: &Arguments, configuration: &Configuration) -> Result<String, String> {
-    let given = arguments.queue_url.clone().filter(|url| !url.is_empty());
-    given.or_else(|| configuration.events.queue_url.clone()).ok_or_else(|| {
-        let file = Path::display(&arguments.file);
-        format!("no queue is given: set HEADWATER_QUEUE_URL, or `queue_url` in [events] of {file}")
-    })
 }
 
 /// On standard error, since standard output says where the proxy listens.

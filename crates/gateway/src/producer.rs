@@ -21,6 +21,9 @@ use crate::spool::Spool;
 use crate::wire::{self, UnixNanos};
 use crate::{Durability, Settings, random};
 
+/// How long an event may wait for others.
+const LONGEST_LINGER: Duration = Duration::from_secs(24 * 60 * 60);
+
 thread_local! {
     /// Where an event is written before it is as long as it will be.
     static DRAFT: Cell<String> = const { Cell::new(String::new()) };
@@ -224,6 +227,10 @@ fn check(settings: &Settings) -> Result<(), Error> {
     }
     if settings.queue_url.is_empty() {
         return wrong("queue_url", "is empty. Give the URL of the queue".to_owned());
+    }
+    if settings.linger > LONGEST_LINGER {
+        let seconds = settings.linger.as_secs();
+        return wrong("linger", format!("is {seconds} s. A day is the most"));
     }
     if settings.max_batch_bytes == 0 {
         return wrong("max_batch_bytes", "is 0. SQS takes 1,048,576".to_owned());

@@ -102,17 +102,14 @@ impl Sender {
         let entries: Vec<_> =
             entries.collect::<Result<_, _>>().map_err(|error| Failed::Away(error.to_string()))?;
         let call = self.client.send_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
-        let answer = call.send().await;
-        if answer.is_ok() && self.outage.reset() {
-            tracing::info!(queue = self.queue_url, "the queue takes events again");
-        }
-        answer.map_err(|error| Failed::of(&error))
+        call.send().await.map_err(|error| Failed::of(&error))
     }
 
     /// Releases what was accepted, rejects what never will be, and returns the rest.
     fn sort(&self, messages: Vec<String>, answer: &SendMessageBatchOutput) -> Vec<String> {
         let mut sent = Load::default();
         let mut again = Vec::new();
+        let mut untaken = None;
         for (index, message) in messages.into_iter().enumerate() {
             let id = index.to_string();
             if answer.successful().iter().any(|entry| entry.id() == id) {
@@ -120,13 +117,25 @@ impl Sender {
                 continue;
             }
             match answer.failed().iter().find(|entry| entry.id() == id) {
-                Some(entry) if entry.sender_fault() => {
+                Some(entry) => {
                     let reason = format!("{}: {}", entry.code(), entry.message().unwrap_or("no message"));
-                    self.reject(&message, &reason);
+                    if entry.sender_fault() && !may_pass(entry.code()) {
+                        self.reject(&message, &reason);
+                    } else {
+                        again.push(message);
+                        untaken = Some(reason);
+                    }
                 }
                 // What the answer does not name may be in the queue or not.
-                _ => again.push(message),
+                None => again.push(message),
             }
+        }
+        match untaken {
+            Some(reason) => self.report_outage(&reason),
+            None if sent.events > 0 && self.outage.reset() => {
+                tracing::info!(queue = self.queue_url, "the queue takes events again");
+            }
+            None => {}
         }
         self.backlog.counters.sent.add(sent.events);
         self.backlog.release(sent);
@@ -170,6 +179,12 @@ impl Failed {
             Self::Away(reason)
         }
     }
+}
+
+/// Whether a message that is refused with that code may be taken another time, though SQS calls it the sender's fault: it does
+/// so of throttling, and of a key or a permission that somebody may mend. The queue has none of these for what a message is.
+fn may_pass(code: &str) -> bool {
+    ["Throttl", "KMS", "Kms", "AccessDenied", "OverLimit"].iter().any(|part| code.contains(part))
 }
 
 /// The codes by which SQS refuses a call for its messages ("SendMessageBatch" and "SendMessage", Amazon SQS API Reference); the

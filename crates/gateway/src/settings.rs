@@ -15,7 +15,7 @@ pub struct Settings {
     pub queue_url: String,
     /// Where events are until the queue has them.
     pub durability: Durability,
-    /// How long an event may wait for others that go in the same SendMessageBatch; ten of them wait no longer.
+    /// How long an event may wait for others that go in the same SendMessageBatch, at most a day; ten of them wait no longer.
     pub linger: Duration,
     /// The bytes of all messages of one SendMessageBatch, and so the largest event. Some endpoints take 256 KiB.
     pub max_batch_bytes: usize,

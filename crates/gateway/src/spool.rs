@@ -30,6 +30,8 @@ use crate::wire::write_text;
 const LOCK: &str = "lock";
 /// What the queue will never take, one JSON object a line: `reason` and `event`.
 const REJECTED: &str = "rejected.jsonl";
+/// The part of the spool's bytes that it may have besides.
+const REJECTED_SHARE: u64 = 16;
 
 /// A spool has about that many segments when it is full, so that it frees what was sent bit by bit.
 const SEGMENTS: u64 = 16;
@@ -79,8 +81,8 @@ impl Spool {
         }
         let current =
             Segment::create(directory, next).map_err(failed("make a file in the spool", directory))?;
-        let rejected = fs::metadata(directory.join(REJECTED)).map_or(0, |metadata| metadata.len());
-        state.disk_bytes += current.end + rejected;
+        state.rejected_bytes = fs::metadata(directory.join(REJECTED)).map_or(0, |metadata| metadata.len());
+        state.disk_bytes += current.end;
         state.segments.push_back(current);
         Ok(Self {
             directory: directory.to_owned(),
@@ -175,14 +177,23 @@ impl Spool {
         let Some(reader) = reader else { return Ok(Batch::default()) };
         let mut batch = Batch::default();
         let (mut passed, mut damaged, mut good) = (Load::default(), Load::default(), Load::default());
+        let begin = reader.offset;
         loop {
-            let Some(line) = reader.peek(next.end)? else {
-                // The file has fewer lines than it had.
-                let mut missing = next.load;
-                missing -= passed;
-                passed += missing;
-                damaged += missing;
-                break;
+            let line = match reader.peek(next.end) {
+                Ok(Some(line)) => line,
+                Ok(None) => {
+                    // The file has fewer lines than it had.
+                    let mut missing = next.load;
+                    missing -= passed;
+                    passed += missing;
+                    damaged += missing;
+                    break;
+                }
+                Err(error) => {
+                    // The whole batch is read again.
+                    reader.rewind(begin);
+                    return Err(error);
+                }
             };
             let bytes = line.len();
             match line::decode(&line[..bytes - 1]) {
@@ -266,7 +277,8 @@ impl Spool {
         }
     }
 
-    /// Keeps an event that the queue will never take, with the reason, for people to look at.
+    /// Keeps an event that the queue will never take, with the reason, for people to look at; up to [`REJECTED_SHARE`] of
+    /// what the spool may take, and beside that.
     pub(crate) fn reject(&self, json: &str, reason: &str) {
         let mut line = String::from(r#"{"reason":"#);
         write_text(&mut line, reason);
@@ -274,9 +286,17 @@ impl Spool {
         line.push_str(json);
         line.push_str("}\n");
         let path = self.directory.join(REJECTED);
+        let mut state = self.state();
+        if state.rejected_bytes + line.len() as u64 > self.max_bytes / REJECTED_SHARE {
+            if self.failure.is_due() {
+                tracing::error!(file = %path.display(), "a rejected event was not kept: move the file away");
+            }
+            state.rejected_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            return;
+        }
         let file = OpenOptions::new().create(true).append(true).open(&path);
         match file.and_then(|mut file| file.write_all(line.as_bytes())) {
-            Ok(()) => self.state().disk_bytes += line.len() as u64,
+            Ok(()) => state.rejected_bytes += line.len() as u64,
             Err(error) => {
                 tracing::error!(%error, file = %path.display(), "a rejected event could not be kept");
             }

@@ -84,10 +84,15 @@ impl Activity {
         self.state().idle_since = Instant::now();
     }
 
-    fn bytes_came(&self) {
+    fn bytes_came(&self, bytes: &[u8]) {
         let mut state = self.state();
         if state.requests == 0 && !state.http2 && state.head_since.is_none() {
-            state.head_since = Some(Instant::now());
+            // The preface of HTTP/2 (RFC 9113, 3.4), whose client may connect before it has a request.
+            if bytes.starts_with(b"PRI * HTTP/2.0") {
+                state.http2 = true;
+            } else {
+                state.head_since = Some(Instant::now());
+            }
         }
     }
 
@@ -150,8 +155,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.activity.bytes_came();
+        if let Some(bytes @ [_, ..]) = buffer.filled().get(before..) {
+            self.activity.bytes_came(bytes);
         }
         read
     }
@@ -214,9 +219,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_has_its_time_from_its_first_byte_however_it_trickles() {
         let activity = Activity::new();
-        activity.bytes_came();
+        activity.bytes_came(b"GET /");
         tokio::time::advance(Duration::from_secs(4)).await;
-        activity.bytes_came();
+        activity.bytes_came(b"orders");
         ends_after(&activity, 6, Stalled::Slow).await;
     }
 
@@ -253,7 +258,15 @@ mod tests {
     async fn between_the_requests_of_http2_other_frames_are_no_heads() {
         let activity = Activity::new();
         drop(activity.request(true));
-        activity.bytes_came();
+        activity.bytes_came(b"frame");
+        ends_after(&activity, 75, Stalled::Idle).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_http2_may_connect_before_it_has_a_request() {
+        let activity = Activity::new();
+        activity.bytes_came(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        activity.bytes_came(b"settings");
         ends_after(&activity, 75, Stalled::Idle).await;
     }
 }

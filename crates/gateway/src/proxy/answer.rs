@@ -79,7 +79,16 @@ pub(super) struct Sent {
 
 impl Sent {
     pub(super) fn new(content: Content, observation: Observation, request: activity::Request) -> Self {
-        Self { content, observation, request }
+        let mut sent = Self { content, observation, request };
+        sent.note_end();
+        sent
+    }
+
+    /// A body that has ended, or of which nothing is left, is not asked for another part.
+    fn note_end(&mut self) {
+        if self.is_end_stream() || self.size_hint().exact() == Some(0) {
+            self.observation.complete();
+        }
     }
 }
 
@@ -100,8 +109,11 @@ impl Body for Sent {
             Poll::Pending | Poll::Ready(None) => this.request.waits(),
             Poll::Ready(Some(_)) => this.request.gave(),
         }
-        if matches!(polled, Poll::Ready(None)) || this.is_end_stream() {
-            this.observation.complete();
+        match &polled {
+            Poll::Ready(None) => this.observation.complete(),
+            // Nothing comes after trailers.
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => this.observation.complete(),
+            _ => this.note_end(),
         }
         polled
     }

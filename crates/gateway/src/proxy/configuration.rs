@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::{Authority, Scheme};
+use settings_file::Text;
 pub use settings_file::{Error, Invalid, Problem};
 
 pub use network::Network;
@@ -129,6 +130,15 @@ impl Configuration {
             Error::Invalid(Invalid::new(&source, faults))
         })
     }
+}
+
+/// Checks the URL of a queue as `queue_url` in the file is checked.
+///
+/// # Errors
+/// What it should be.
+pub fn check_queue_url(url: &str) -> Result<(), &'static str> {
+    let Text { read, accepts, .. } = &knobs::QUEUE_URL.takes;
+    read(url).map(drop).ok_or(accepts)
 }
 
 /// Every knob with what it takes, its default and its purpose: a Markdown table for each table of the file.

@@ -20,6 +20,9 @@ use tower::{BoxError, Service};
 use super::configuration::Configuration;
 use super::upstream::Client;
 
+/// How often an upstream with HTTP/2 is asked whether it is still there, while requests are with it.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
 /// Makes connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
@@ -47,6 +50,9 @@ pub(super) fn clients(configuration: &Configuration) -> io::Result<(Client, Clie
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(configuration.timeouts.upstream_idle)
             .http2_only(http2_only)
+            // All requests share one connection, which is never idle: that its other end is gone must be found out by asking.
+            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_timeout(configuration.timeouts.connect)
             .build(Connector { https, limit: configuration.timeouts.connect })
     };
     Ok((client(http1, false), client(http2, true)))

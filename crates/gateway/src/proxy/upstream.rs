@@ -135,6 +135,8 @@ impl Destination {
         let repeatable = head.method.is_idempotent() && body.is_end_stream();
         let attempts = if repeatable { self.connect_attempts } else { 1 };
         let mut body = Some(body).filter(|_| !repeatable);
+        // One turn for all attempts: with one each, those of requests at once could meet the same upstream twice.
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let mut attempt = 1;
         loop {
             let progress = Progress::new();
@@ -142,7 +144,7 @@ impl Destination {
                 Some(body) => RequestBody::new(body, self.timeouts.body_idle, progress.clone()),
                 None => RequestBody::EMPTY,
             };
-            let request = self.request(&head, body, progress, attempt)?;
+            let request = self.request(&head, body, progress, (turn, attempt))?;
             match self.calls.clone().call(request).await {
                 Err(Failure::Connect(_) | Failure::ConnectTimeout(_)) if attempt < attempts => attempt += 1,
                 ended => return ended,
@@ -155,10 +157,10 @@ impl Destination {
         head: &Head,
         body: RequestBody,
         progress: Progress,
-        attempt: u64,
+        (turn, attempt): (usize, u64),
     ) -> Result<Request<RequestBody>, http::Error> {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.upstreams.len().max(1);
-        let upstream = self.upstreams.get(turn);
+        let upstream =
+            self.upstreams.iter().cycle().nth(turn % self.upstreams.len().max(1) + attempt as usize - 1);
         let mut parts = uri::Parts::default();
         parts.scheme = upstream.map(|upstream| upstream.scheme.clone());
         parts.authority = upstream.map(|upstream| upstream.authority.clone());

@@ -48,6 +48,13 @@ impl Reader {
         self.offset += line_bytes as u64;
     }
 
+    /// Goes back to a line's begin.
+    pub(super) fn rewind(&mut self, offset: u64) {
+        self.window.clear();
+        self.passed = 0;
+        self.offset = offset;
+    }
+
     /// Reads more of the file, and says how much more.
     fn fill(&mut self, end: u64) -> io::Result<usize> {
         self.window.drain(..self.passed);

@@ -19,8 +19,10 @@ pub(super) struct State {
     /// In the order of their numbers. The last one is written.
     pub(super) segments: VecDeque<Segment>,
     pub(super) levels: Levels,
-    /// What all files of the spool take.
+    /// What all segments take.
     pub(super) disk_bytes: u64,
+    /// What the file of rejected events takes.
+    pub(super) rejected_bytes: u64,
     pub(super) closed: bool,
 }
 

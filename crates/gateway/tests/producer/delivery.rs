@@ -55,6 +55,20 @@ async fn what_is_refused_for_what_it_is_is_counted_and_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_refused_for_now_is_sent_again_whoevers_fault_it_is_called() {
+    let codes = ["RequestThrottled", "KMS.ThrottlingException", "KmsAccessDenied", "OverLimit"];
+    let queue = Queue::new(move |call, _| match codes.get(call) {
+        Some(code) => Answer::Fail(vec![(0, code, true)]),
+        None => Answer::Take,
+    });
+    let (producer, delivery) = Producer::start(settings(), queue.client()).unwrap();
+    producer.emit(&event(0));
+    queue.until(|queue| queue.accepted().len() == 1).await;
+    assert_eq!(delivery.shutdown(WITHIN).await.left, 0);
+    assert_eq!((producer.totals().retried, producer.totals().rejected), (4, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_refused_for_its_messages_is_made_for_each_of_them() {
     // An endpoint that takes 256 KiB, where the settings say 1 MiB.
     let queue = Queue::new(|_, messages| match messages.iter().map(String::len).sum::<usize>() {

@@ -50,6 +50,7 @@ messages! {
     a_route_without_anything: message("[[routes]]");
     a_prefix_with_a_slash_at_its_end: message(&ROUTE.replace("/orders", "/orders/"));
     two_routes_of_one_prefix: in_route(ROUTE);
+    a_wrong_prefix_beside_the_root: message(&format!("{}\n{}", ROUTE.replace("/orders", "/"), ROUTE.replace("/orders", "/orders/")));
     an_upstream_with_a_path: message(&ROUTE.replace("8080", "8080/api"));
     an_upstream_that_is_no_list: message(&ROUTE.replace(['[', ']'], "").replace("routes\n", "[[routes]]\n"));
     no_upstream: message(&ROUTE.replace("\"http://10.0.1.7:8080\"", ""));

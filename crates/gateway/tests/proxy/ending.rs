@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::response::IntoResponse;
 use event::call::{FAILURE, RESPONSE};
 use gateway::proxy::Drained;
 use http::{Request, StatusCode, Version};
@@ -80,18 +81,26 @@ async fn what_is_not_done_in_time_is_cut_off_and_told_of() {
 
 #[tokio::test]
 async fn metrics_tell_of_requests_by_service_and_of_nothing_that_a_client_made_up() {
-    let mirror = Service::mirror().await;
-    let mut configuration = route(&mirror.url(), "");
+    let service = Service::of(|request: Request<Body>| async move {
+        match request.uri().path() {
+            "/empty" => (StatusCode::FOUND, [("location", "/a")]).into_response(),
+            _ => "whole".into_response(),
+        }
+    });
+    let service = service.await;
+    let mut configuration = route(&service.url(), "");
     configuration.routes[0].service = "Metered".into();
     let gateway = Gateway::start(configuration).await;
-    for path in ["/a?secret", "/b"] {
+    for path in ["/a?secret", "/b", "/empty"] {
         text(get(gateway.url(path)).await).await;
     }
     get(gateway.url("/%zz")).await;
     let lines = [
         "headwater_gateway_requests_total{service=\"Metered\",status=\"2xx\"} 2",
+        "headwater_gateway_requests_total{service=\"Metered\",status=\"3xx\"} 1",
+        "headwater_gateway_requests_total{service=\"Metered\",status=\"aborted\"} 0",
         "headwater_gateway_requests_in_flight{service=\"Metered\"} 0",
-        "headwater_gateway_request_duration_seconds_count{service=\"Metered\"} 2",
+        "headwater_gateway_request_duration_seconds_count{service=\"Metered\"} 3",
         "# TYPE headwater_gateway_request_duration_seconds histogram",
         "# HELP headwater_gateway_connections Connections of clients.",
     ];

@@ -238,6 +238,12 @@ async fn where_one_upstream_does_not_let_connect_the_next_is_tried_if_nothing_ca
     assert_eq!(gateway.events(FAILURE, 1).await[0]["Error"], "connect");
     assert_eq!(gateway.events(RESPONSE, 1).await[0]["Attempt"], 2);
 
+    // Of requests at once, none tries the same upstream twice.
+    let gateway = Gateway::start(configuration()).await;
+    let calls = (0..16).map(|_| get(gateway.url("/")));
+    let responses = within(futures::future::join_all(calls)).await;
+    assert!(responses.iter().all(|response| response.status() == StatusCode::OK));
+
     for (method, body) in [("POST", ""), ("PUT", "body")] {
         let gateway = Gateway::start(configuration()).await;
         let request = Request::builder()

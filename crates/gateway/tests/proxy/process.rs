@@ -161,6 +161,19 @@ async fn without_a_queue_it_does_not_start() {
 }
 
 #[tokio::test]
+async fn a_queue_of_the_environment_is_checked_as_one_of_the_file_is() {
+    let file = file("[[routes]]\nprefix = \"/\"\nservice = \"A\"\nupstreams = [\"http://127.0.0.1:9001\"]\n");
+    for url in ["nonsense", "https://sqs.eu-central-1.amazonaws.com/1/a.fifo"] {
+        let check = gateway().arg(file.path()).arg("--check").env("HEADWATER_QUEUE_URL", url).output();
+        let output = within(check).await.unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("--queue-url is {url:?}; write the URL of an SQS queue that is not FIFO");
+        assert!(said.contains(&expected), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use settings_file::{Fault, Section, document};
+use settings_file::{Domain, Fault, Section, document};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -12,6 +12,8 @@ use crate::proxy::route::Prefix;
 
 /// One MiB.
 const MIB: u32 = 1024 * 1024;
+/// Less than an event of a call has as JSON.
+const SHORTEST_EVENT_BYTES: usize = 256;
 
 pub(super) fn read(text: &str) -> Result<Configuration, Vec<Fault>> {
     let document = document(text)?;
@@ -48,7 +50,9 @@ pub(super) fn read(text: &str) -> Result<Configuration, Vec<Fault>> {
     let mut routes: Vec<Route> = Vec::new();
     for (table, place) in tables {
         let mut section = Section::new(knobs::TABLES, "[routes]".to_owned(), Some(table), place, &mut faults);
-        let written = table.contains_key("prefix");
+        // A wrong one reads as the default.
+        let written =
+            table.get("prefix").is_some_and(|value| knobs::PREFIX.0.takes.read(value.get_ref()).is_some());
         let route = route(&mut section, &mut rules);
         let twice = routes.iter().any(|other| other.prefix == route.prefix);
         if written && twice {
@@ -88,15 +92,15 @@ fn events(section: &mut Section<'_, '_>, rules: &mut Vec<Fault>) -> Events {
             note: None,
         });
     }
-    let durability = match (spool, Durability::memory()) {
-        (true, _) => Durability::Spool {
+    let durability = if spool {
+        Durability::Spool {
             directory: directory.into_owned().into(),
             max_bytes: u64::from(max_mib) * u64::from(MIB),
-        },
-        (false, Durability::Memory { max_events, .. }) => {
-            Durability::Memory { max_events, max_bytes: bytes(max_mib, MIB) }
         }
-        (false, other) => other,
+    } else {
+        // The bytes are the bound: no event of a call is so short that they had room for more.
+        let max_bytes = bytes(max_mib, MIB);
+        Durability::Memory { max_events: max_bytes / SHORTEST_EVENT_BYTES, max_bytes }
     };
     Events { source, queue_url, durability }
 }
