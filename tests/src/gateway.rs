@@ -121,8 +121,9 @@ impl Gateway {
     pub async fn counter(&self, name: &str) -> Result<u64> {
         let text = load::get(&format!("http://{}/metrics", self.admin)).await?;
         let lines = text.lines().filter(|line| line.split([' ', '{']).next() == Some(name));
-        let values: Vec<u64> =
-            lines.map(|line| line.rsplit(' ').next().unwrap_or_default().parse()).collect::<Result<_, _>>()?;
+        let values: Vec<u64> = lines
+            .map(|line| line.rsplit(' ').next().unwrap_or_default().parse())
+            .collect::<Result<_, _>>()?;
         ensure!(!values.is_empty(), "there is no {name} in:\n{text}");
         Ok(values.iter().sum())
     }

@@ -148,7 +148,18 @@ fn value(value: &Option<Value>) -> String {
     value.as_ref().map_or_else(|| "none".to_owned(), |value| safe(&value.to_string()))
 }
 
-/// The text without control characters, which JSON leaves in for those above ASCII.
+/// The text without what [deceives](is_deceptive), which JSON leaves in where it is above ASCII.
 fn safe(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_deceptive(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character shows nothing and changes how others show: it could drive a terminal, hide text or reorder it. Control
+/// characters, and of Unicode's format characters (category Cf) and separators (Zl, Zp) those that no script needs to be read.
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }

@@ -114,9 +114,10 @@ impl Flow {
         self.culprits.iter().filter_map(|call| self.calls.get(*call))
     }
 
-    /// The call with which the request began: the first that no other was made for.
+    /// The call with which the request began: the first that no other was made for and that no later attempt made good.
     pub fn entry_call(&self) -> Option<&Call> {
-        self.calls.iter().find(|call| call.parent.is_none())
+        let mut top = self.calls.iter().filter(|call| call.parent.is_none());
+        top.clone().find(|call| call.verdict != Some(Verdict::Retried)).or_else(|| top.next())
     }
 }
 

@@ -10,7 +10,8 @@
 //!   deepest cancelled call is what was waited for, and at fault. It is dropped, nobody's fault, where the request's own
 //!   sender went away (nothing above it, or only what was dropped), where the call above was answered all the same, and
 //!   where another call of the same caller had failed before.
-//! - **Unanswered, and the answer of the call above broke off.** Whoever would tell of the answer is gone: dropped.
+//! - **Unanswered, and the answer of the call above broke off, or that was dropped.** Whoever would tell of the answer is
+//!   gone: dropped.
 //! - **Overloaded.** The caller did not call, by its own limit: the call is a culprit and its caller at fault
 //!   ([`Call::at_fault`]).
 
@@ -103,9 +104,13 @@ fn is_dropped(call: &Call, above: Option<&Call>, failed_before: Option<&OffsetDa
         let stands = above.is_some_and(|above| above.is_failing() && above.verdict != Some(Verdict::Dropped));
         return !stands || failed_before.is_some_and(|before| Some(*before) <= call.failed_at);
     }
-    let broke_off =
-        |above: &Call| above.failed_as(ErrorClass::Connection) || above.failed_as(ErrorClass::Body);
-    matches!(call.outcome, Outcome::Unanswered { .. }) && above.is_some_and(broke_off)
+    // The calls above were judged before: this goes downwards.
+    let tells_nobody = |above: &Call| {
+        above.verdict == Some(Verdict::Dropped)
+            || above.failed_as(ErrorClass::Connection)
+            || above.failed_as(ErrorClass::Body)
+    };
+    matches!(call.outcome, Outcome::Unanswered { .. }) && above.is_some_and(tells_nobody)
 }
 
 /// For each failing call that is not excused the one because of which it failed, itself where no other is.

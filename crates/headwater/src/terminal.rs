@@ -8,6 +8,8 @@ use std::{
 };
 
 use anstyle::{AnsiColor, Style};
+use engine::text::is_deceptive;
+use serde::Serialize;
 use tokio::sync::oneshot;
 
 /// Bold.
@@ -84,16 +86,39 @@ pub fn microseconds(microseconds: u64) -> String {
     }
 }
 
-/// Text from elsewhere, made safe to print: control characters, which could drive the terminal, as their escapes.
+/// Text from elsewhere, made safe to print: characters that could drive the terminal, hide text or reorder it, as their escapes.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let escape = c.is_control() && c != '\t';
-            let plain = (!escape).then_some(c);
-            let escaped = escape.then(|| c.escape_unicode()).into_iter().flatten();
-            plain.into_iter().chain(escaped)
-        })
-        .collect()
+    text.chars().fold(String::with_capacity(text.len()), |mut printable, c| {
+        if is_deceptive(c) && c != '\t' {
+            printable.extend(c.escape_unicode());
+        } else {
+            printable.push(c);
+        }
+        printable
+    })
+}
+
+/// JSON with the same characters as JSON's own escapes: machines read the same from it, and it may be looked at. Outside of its
+/// strings JSON is ASCII, where of these only line breaks and tabs may stand.
+pub fn json(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut json, c| {
+        if is_deceptive(c) && !c.is_ascii_whitespace() {
+            let escapes =
+                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+            json.push_str(&escapes);
+        } else {
+            json.push(c);
+        }
+        json
+    })
+}
+
+/// Writes a value as indented JSON, for machines and for who looks at it.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    writeln!(out, "{}", json(&serde_json::to_string_pretty(value)?))
 }
 
 /// A time span as people say it: `340 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
@@ -201,5 +226,15 @@ mod tests {
     #[test]
     fn hostile_text_cannot_drive_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb\nc"), r"a\u{1b}[2Jb\u{a}c");
+        assert_eq!(printable("a\u{202e}b\u{200d}é\tक्षि"), "a\\u{202e}b\u{200d}é\tक्षि");
+    }
+
+    #[test]
+    fn json_may_be_looked_at_and_means_the_same() {
+        let value = serde_json::json!({"a": "b\u{9b}2J\u{7f}\u{202e}\u{e0041}\n\té"});
+        let looked_at = json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(looked_at.chars().all(|c| !is_deceptive(c) || c == '\n'), "{looked_at:?}");
+        assert!(looked_at.contains("\\u009b2J\\u007f\\u202e\\udb40\\udc41\\n\\té"), "{looked_at}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&looked_at).unwrap(), value);
     }
 }

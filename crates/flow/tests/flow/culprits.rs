@@ -129,6 +129,9 @@ fn when_the_requests_sender_went_away_nobody_is_at_fault() {
         ";
     expect(script, "gateway > a: failed cancelled, dropped\n  a > b: failed cancelled, dropped");
     assert!(!flow(script).failed);
+    // Nor where one of those that it went through does not tell of that.
+    let script = "0 gateway > a\n1 a > b\n5 gateway ! a Error=cancelled";
+    expect(script, "gateway > a: failed cancelled, dropped\n  a > b: unanswered, dropped");
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt::Write, time::Duration};
 
-use engine::{Report, StepResult, text};
+use engine::{
+    Report, StepResult,
+    text::{self, is_deceptive},
+};
 use resource::{Outcome, Plan, Step};
 use serde::Deserialize;
 
@@ -172,7 +175,7 @@ fn escape(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' => escaped.push_str("<br>"),
-            c if c.is_control() => escaped.push(' '),
+            c if is_deceptive(c) => escaped.push(' '),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#' | '!' | '$' => {
                 escaped.push('\\');
                 escaped.push(c);

@@ -17,7 +17,7 @@ use crate::{
     commands::{Exit, Run, query},
     progress::Spinner,
     session::Session,
-    terminal::{self, FAINT, counted, paint, printable},
+    terminal::{self, FAINT, counted, paint, printable, write_json},
 };
 
 mod timeline;
@@ -36,7 +36,7 @@ pub async fn run(args: &cli::Flow, run: &Run) -> Result<Exit> {
     session.needs(&Tables::KIND)?;
     let spinner = Spinner::live("reading the request's events");
     let events = query::journal(&session).by_request(&args.request, &options);
-    let mut events: Vec<Event> = events.try_collect().await?;
+    let mut events: Vec<Event> = events.map_ok(query::small).try_collect().await?;
     drop(spinner);
     let is_cut = events.len() > limit;
     events.truncate(limit);
@@ -54,7 +54,7 @@ pub async fn run(args: &cli::Flow, run: &Run) -> Result<Exit> {
     let (read, queries) = (events.len() as u64, options.queries.get());
     if run.json {
         let read = json!({ "events": read, "queries": queries, "isCut": is_cut });
-        writeln!(out, "{}", serde_json::to_string_pretty(&json!({ "flow": flow, "read": read }))?)?;
+        write_json(&mut out, &json!({ "flow": flow, "read": read }))?;
         return Ok(Exit::Done);
     }
     write!(out, "{}", timeline::draw(&flow, terminal::width()))?;

@@ -10,7 +10,7 @@ use crate::{
     actions::{Actions, diff, folded},
     cli,
     commands::{Exit, Run},
-    terminal::{self, FAINT, STRONG, paint},
+    terminal::{self, FAINT, STRONG, paint, write_json},
     workbench::Workbench,
 };
 
@@ -26,7 +26,7 @@ pub async fn run(args: &cli::Plan, run: &Run) -> Result<Exit> {
     let plan = Workbench::open(&run.target).await?.propose_with_estimate(mode).await?.plan;
     let mut out = terminal::out();
     if run.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&plan)?)?;
+        write_json(&mut out, &plan)?;
     } else {
         write!(out, "{}", folded(&plan))?;
     }

@@ -15,7 +15,7 @@ use crate::{
     cli,
     commands::{Exit, Run, bootstrap::documents},
     session::{Session, environment},
-    terminal::{self, FAINT, STRONG, grouped, paint},
+    terminal::{self, FAINT, STRONG, grouped, paint, write_json},
 };
 
 /// Ids that no owner and no repository has: where they are not known, the subjects show what to put there.
@@ -33,7 +33,7 @@ pub fn run(args: &cli::Policy, run: &Run) -> Result<Exit> {
     let granted = Granted::of(&session, &graph, documents)?;
     let mut out = terminal::out();
     if run.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&granted)?)?;
+        write_json(&mut out, &granted)?;
     } else {
         granted.print(&mut out)?;
     }

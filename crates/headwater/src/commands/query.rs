@@ -1,21 +1,21 @@
 //! `query`: events from the journal, by request, type or source. And the forms in which events are printed.
 
-use std::{io::Write, time::Duration};
+use std::{borrow::Cow, io::Write, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use aws_dynamodb::Tables;
-use event::{Event, Timestamp, cloudevents};
+use event::{Event, Timestamp, call, cloudevents};
 use futures::TryStreamExt;
 use journal::{Direction, Journal, ReadOptions, conflicts};
 use resource::Family;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     cli,
     commands::{Exit, Run},
     session::Session,
-    terminal::{self, FAINT, STRONG, WARNING, counted, grouped, paint, printable},
+    terminal::{self, FAINT, STRONG, WARNING, counted, cut, grouped, json, paint, printable},
 };
 
 /// Runs `query`.
@@ -41,7 +41,10 @@ pub async fn run(args: &cli::Query, run: &Run) -> Result<Exit> {
     let form = Form::of(run.json, args.cloudevents);
     while let Some(event) = events.try_next().await? {
         writeln!(out, "{}", form.line(&event))?;
-        found.push(event);
+        // For the summary, which machines do not get.
+        if form == Form::Text {
+            found.push(event);
+        }
     }
     if form == Form::Text {
         summary(&mut out, args, &found)?;
@@ -101,8 +104,8 @@ impl Form {
     pub fn line(self, event: &Event) -> String {
         match self {
             Self::Text => text(event),
-            Self::Json => event.to_json(),
-            Self::CloudEvents => cloudevents::to_json(event),
+            Self::Json => json(&event.to_json()),
+            Self::CloudEvents => json(&cloudevents::to_json(event)),
         }
     }
 }
@@ -117,6 +120,34 @@ fn text(event: &Event) -> String {
         paint(FAINT, printable(event.id())),
         printable(&data),
     )
+}
+
+/// What the analysis of calls needs of an event: where it is large, no more of its data than what says how a call went. So a
+/// hundred thousand of them fit into memory, whatever they carry.
+pub fn small(event: Event) -> Event {
+    const SMALL_BYTES: usize = 2048;
+    const TEXT_CHARACTERS: usize = 200;
+    if event.to_json().len() <= SMALL_BYTES {
+        return event;
+    }
+    let short = |text: Cow<'_, str>| Cow::Owned(cut(&text, TEXT_CHARACTERS));
+    let call = call::Call::from_data(event.data()).map(|call| call::Call {
+        name: short(call.name),
+        span: call.span.map(short),
+        parent: call.parent.map(short),
+        method: call.method.map(short),
+        route: call.route.map(short),
+        error: call.error.map(short),
+        ..call
+    });
+    let fields = json!({
+        "id": event.id(), "requestId": event.request_id(), "timestamp": event.timestamp().as_sent(),
+        "type": event.event_type(), "source": event.source(), "data": call.map_or_else(|| json!({}), |call| json!(call)),
+    });
+    match fields {
+        Value::Object(fields) => Event::from_fields(fields).unwrap_or(event),
+        _ => event,
+    }
 }
 
 /// A time as people give it: RFC 3339, or an age (`90s`, `15m`, `2h`, `1d`) before `now`.

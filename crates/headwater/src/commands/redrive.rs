@@ -7,7 +7,6 @@ use aws_env::At;
 use event::dead_letter::{Cause, DeadLetter};
 use futures::{StreamExt, TryStreamExt, stream};
 use resource::Error;
-use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
@@ -15,7 +14,7 @@ use crate::{
     commands::{Exit, Run},
     queue::{Queue, Received},
     session::Session,
-    terminal::{self, BAD, FAINT, STRONG, counted, duration, paint, printable},
+    terminal::{self, BAD, FAINT, STRONG, counted, duration, json, paint, printable},
 };
 
 /// How long a message is hidden while it is listed or moved.
@@ -43,7 +42,7 @@ pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
     let moved = redrive(&dead, &events).await?;
     let mut out = terminal::out();
     match moved {
-        _ if run.json => writeln!(out, "{}", json!({"moved": moved.count(), "by": moved.by()}))?,
+        _ if run.json => writeln!(out, "{}", serde_json::json!({"moved": moved.count(), "by": moved.by()}))?,
         Moved::ByUs(count) => writeln!(out, "Moved {} back to the queue.", counted(count, "message"))?,
         Moved::BySqs(count) => writeln!(
             out,
@@ -190,7 +189,7 @@ fn print(run: &Run, messages: &[Received]) -> Result<()> {
     let mut out = terminal::out();
     if run.json {
         for message in messages {
-            writeln!(out, "{}", as_json(message))?;
+            writeln!(out, "{}", json(&as_json(message).to_string()))?;
         }
         return Ok(());
     }
@@ -239,7 +238,7 @@ fn preview(body: &str) -> String {
 
 fn as_json(message: &Received) -> serde_json::Value {
     let letter = DeadLetter::from_message(&message.message).ok().flatten();
-    json!({
+    serde_json::json!({
         "messageId": letter.as_ref().map_or(&message.id, |letter| &letter.message_id),
         "cause": letter.as_ref().map(|letter| match letter.cause {
             Cause::Rejected => "rejected",

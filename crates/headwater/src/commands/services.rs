@@ -17,7 +17,7 @@ use crate::{
     commands::{Exit, Run, query},
     progress::Spinner,
     session::Session,
-    terminal::{self, counted},
+    terminal::{self, counted, write_json},
 };
 
 mod table;
@@ -34,7 +34,7 @@ pub async fn run(args: &cli::Services, run: &Run) -> Result<Exit> {
     let report = report(args, (window, before), &session).await?;
     let mut out = terminal::out();
     if run.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&report.as_json())?)?;
+        write_json(&mut out, &report.as_json())?;
     } else {
         write!(out, "{}", draw(&report, &run.target.env, terminal::width()))?;
     }
@@ -92,17 +92,13 @@ pub(crate) struct Part {
     /// Where the limit left older events out, it begins later than what was asked.
     pub(crate) read: Window,
     pub(crate) events: u64,
-}
-
-impl Part {
-    pub(crate) fn is_cut(&self) -> bool {
-        self.asked != self.read
-    }
+    /// Whether that is so.
+    pub(crate) is_cut: bool,
 }
 
 impl Report {
     pub(crate) fn as_json(&self) -> serde_json::Value {
-        let part = |part: &Part| json!({ "asked": part.asked, "read": part.read, "events": part.events, "isCut": part.is_cut() });
+        let part = |part: &Part| json!({ "asked": part.asked, "read": part.read, "events": part.events, "isCut": part.is_cut });
         json!({
             "window": part(&self.window), "before": part(&self.before), "source": self.source,
             "patienceSeconds": self.patience.as_secs(), "services": self.services, "queries": self.queries,
@@ -180,7 +176,9 @@ async fn both(
 ) -> Result<()> {
     now.read(limit.div_ceil(2), &progress).await?;
     earlier.read(limit - now.read, &progress).await?;
-    now.read(limit - earlier.read, &progress).await
+    now.read(limit - earlier.read, &progress).await?;
+    now.settle().await?;
+    earlier.settle().await
 }
 
 impl Reading {
@@ -195,15 +193,21 @@ impl Reading {
             if self.read.is_multiple_of(1_000) {
                 progress(self.read, &event);
             }
-            self.events.push(event);
+            self.events.push(query::small(event));
         }
+        Ok(())
+    }
+
+    /// Finds out by one more event, which does not count, whether there are more.
+    async fn settle(&mut self) -> Result<()> {
+        self.has_more = self.has_more && self.stream.try_next().await?.is_some();
         Ok(())
     }
 
     fn part(&self) -> Part {
         let oldest = self.events.last().filter(|_| self.has_more).map(|event| event.timestamp().instant());
         let read = Window { since: oldest.unwrap_or(self.window.since), ..self.window };
-        Part { asked: self.window, read, events: self.read as u64 }
+        Part { asked: self.window, read, events: self.read as u64, is_cut: self.has_more }
     }
 }
 
@@ -286,7 +290,11 @@ mod tests {
         assert_eq!(figures, [(25, 25, 0), (25, 25, 0)]);
         // What one window leaves over is for the other.
         assert_eq!(read(100, 10).0.read, 90);
-        let (now, earlier) = read(1_000, 200);
-        assert!(!now.part().is_cut() && !earlier.part().is_cut());
+        // Also where the limit is just what there is.
+        for limit in [400, 1_000] {
+            let (now, earlier) = read(limit, 200);
+            assert!(!now.part().is_cut && !earlier.part().is_cut, "{limit}");
+        }
+        assert!(read(399, 200).1.part().is_cut);
     }
 }

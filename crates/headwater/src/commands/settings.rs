@@ -7,7 +7,7 @@ use blueprint::configuration;
 
 use crate::{
     commands::{Exit, Run},
-    terminal,
+    terminal::{self, write_json},
 };
 
 /// Runs `settings`.
@@ -18,7 +18,7 @@ pub fn run(run: &Run) -> Result<Exit> {
     let mut out = terminal::out();
     if run.json {
         let settings: Vec<_> = configuration::settings().collect();
-        writeln!(out, "{}", serde_json::to_string_pretty(&settings)?)?;
+        write_json(&mut out, &settings)?;
     } else {
         write!(out, "{}", configuration::reference())?;
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     commands::{Exit, Run, history},
     queue::{Depth, Queue},
-    terminal::{self, BAD, FAINT, GOOD, STRONG, WARNING, columns, paint},
+    terminal::{self, BAD, FAINT, GOOD, STRONG, WARNING, columns, paint, write_json},
     workbench::Workbench,
 };
 
@@ -31,7 +31,7 @@ pub async fn run(run: &Run) -> Result<Exit> {
     let status = look(&bench).await?;
     let mut out = terminal::out();
     if run.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&status))?)?;
+        write_json(&mut out, &as_json(&status))?;
     } else {
         print(&mut out, &bench, &status)?;
     }

@@ -76,6 +76,8 @@ pub(super) enum Ended {
     Answered,
     Pending,
     Unanswered,
+    /// Its sender gave it up.
+    Dropped,
     /// It has no call.
     Noted,
 }
@@ -213,6 +215,8 @@ pub(super) struct Service {
     pub(super) figures: flow::Figures,
     /// In how many requests it is at fault for the first call that failed: as many as have it as their culprit.
     pub(super) culprit: u64,
+    /// In how many of them because it did not call at all, by its own limit.
+    pub(super) overloaded: u64,
     pub(super) evidence: Option<Evidence>,
     pub(super) buckets: Vec<flow::Figures>,
 }

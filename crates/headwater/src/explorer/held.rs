@@ -191,7 +191,10 @@ fn row(flow: &Flow) -> Option<Row> {
     let short = |text: Option<String>| text.map(|text| cut(&text, TEXT_CHARACTERS));
     Some(Row {
         outcome: match (&request.outcome, request.failed) {
+            (Some(Outcome::Unanswered { .. }), _) => Ended::Unanswered,
             (_, true) => Ended::Failed,
+            // Nobody's fault: its own sender gave it up.
+            (Some(Outcome::Failed { .. }), false) => Ended::Dropped,
             (Some(outcome), false) => ended(outcome),
             (None, false) => Ended::Noted,
         },

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 use time::{Duration, macros::datetime};
 
 use super::*;
@@ -7,11 +7,15 @@ const NOW: OffsetDateTime = datetime!(2026-05-01 20:00 UTC);
 
 /// An event so many seconds before [`NOW`].
 fn event(request: &str, event_type: &str, seconds: i64) -> (String, Event) {
+    let data = json!({ "Name": "orders", "Span": "00f067aa0ba902b7", "Status": 503 });
+    event_with(request, event_type, seconds, data)
+}
+
+fn event_with(request: &str, event_type: &str, seconds: i64, data: Value) -> (String, Event) {
     let timestamp = event::Timestamp::try_from(NOW - Duration::seconds(seconds)).unwrap();
     let event = json!({
-        "id": format!("{request}-{event_type}"), "requestId": request, "timestamp": timestamp.normalised(),
-        "type": event_type, "source": "gateway",
-        "data": { "Name": "orders", "Span": "00f067aa0ba902b7", "Status": 503 },
+        "id": format!("{request}-{event_type}-{seconds}"), "requestId": request, "timestamp": timestamp.normalised(),
+        "type": event_type, "source": "gateway", "data": data,
     });
     let event = Event::from_json(event.to_string()).unwrap();
     (event.key().to_string(), event)
@@ -83,12 +87,30 @@ fn an_event_that_comes_later_changes_its_request_alone() {
 }
 
 #[test]
+fn a_request_ended_as_the_call_did_that_it_came_to_in_the_end() {
+    let attempt = |number: i64| json!({ "Name": "orders", "Attempt": number });
+    let cancelled = json!({ "Name": "orders", "Error": "cancelled" });
+    let events = vec![
+        event_with("a", "MICROSERVICE_REQUEST", 60, attempt(1)),
+        event_with("a", "MICROSERVICE_FAILURE", 59, attempt(1)),
+        event_with("a", "MICROSERVICE_REQUEST", 58, attempt(2)),
+        event_with("a", "MICROSERVICE_RESPONSE", 57, attempt(2)),
+        event_with("b", "MICROSERVICE_REQUEST", 60, json!({ "Name": "orders" })),
+        event_with("b", "MICROSERVICE_FAILURE", 59, cancelled),
+    ];
+    let snapshot = Looked::new().at(0, true, events, None);
+    let outcomes: Vec<_> =
+        ["a", "b"].map(|id| snapshot.shown.iter().find(|one| one.row.id == id).unwrap().row.outcome).into();
+    assert_eq!(outcomes, [Ended::Answered, Ended::Dropped]);
+}
+
+#[test]
 fn a_call_without_an_answer_becomes_overdue_by_itself() {
     let mut looked = Looked::new();
     let first = looked.at(0, true, vec![event("a", "MICROSERVICE_REQUEST", 5)], None);
     assert_eq!(first.shown[0].row.outcome, Ended::Pending);
     let later = looked.at(40, false, Vec::new(), None);
-    assert_ne!(later.shown[0].row.outcome, Ended::Pending);
+    assert_eq!(later.shown[0].row.outcome, Ended::Unanswered);
     assert_eq!(later.shown[0].version, later.version);
 }
 

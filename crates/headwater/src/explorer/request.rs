@@ -65,9 +65,10 @@ pub(super) async fn event(
 ) -> Result<Json<api::Event>, Problem> {
     let timestamp = by.key.get(..TIMESTAMP_BYTES).and_then(|text| Timestamp::parse(text).ok());
     let since = timestamp.ok_or_else(|| Problem::bad_request(anyhow!("`key` is no key of an event")))?;
-    let until =
-        Timestamp::try_from(since.instant() + Duration::from_nanos(1)).map_err(anyhow::Error::from)?;
-    let options = ReadOptions { since: Some(since), until: Some(until), ..ReadOptions::default() };
+    // Nothing is later than the last instant that there is.
+    let until = since.instant().checked_add(time::Duration::NANOSECOND);
+    let until = until.and_then(|until| Timestamp::try_from(until).ok());
+    let options = ReadOptions { since: Some(since), until, ..ReadOptions::default() };
     let mut events = explored.requests.journal.by_request(&by.request, &options);
     while let Some(event) = events.try_next().await.context("the journal could not be read")? {
         explored.windows.count(event.to_json().len() as u64);
@@ -110,8 +111,10 @@ impl Requests {
         }
         read.events = events.len() as u64;
         read.all_bytes = count(read.bytes);
-        let flow =
-            Flow::of(id, events.iter().map(|(event, _)| event), OffsetDateTime::now_utc(), flow::PATIENCE);
+        // What lies behind the last event that was read is not known.
+        let last = events.last().filter(|_| cut).map(|(event, _)| event.timestamp().instant());
+        let known = last.unwrap_or_else(OffsetDateTime::now_utc);
+        let flow = Flow::of(id, events.iter().map(|(event, _)| event), known, flow::PATIENCE);
         Ok(shown(flow, &events, cut, read))
     }
 }

@@ -61,6 +61,7 @@ pub(super) fn of(snapshot: &Snapshot) -> api::Services {
             name: one.service,
             figures: one.now,
             culprit: one.culprit + one.overloaded,
+            overloaded: one.overloaded,
             buckets: buckets.into_iter().map(|bucket| bucket.figures).collect(),
         }
     });

@@ -14,7 +14,6 @@
 //! made the more seldom. All who look at the same period share it.
 
 use std::{
-    borrow::Cow,
     mem,
     sync::{
         Arc,
@@ -27,12 +26,11 @@ use anyhow::{Context, Result};
 use event::{Event, Timestamp, call};
 use futures::{StreamExt, future::try_join_all};
 use journal::{Direction, EventStream, Journal, ReadError, ReadOptions};
-use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{
-    api::{Read, cut, millis},
+    api::{Read, millis},
     held::{Held, Snapshot},
     problem::Problem,
     slots::Slots,
@@ -124,17 +122,20 @@ impl Windows {
         self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
-    /// Reads on. Where this is dropped half-way, the next one reads the period whole.
+    /// Reads on. Dropped while it reads, as where the page asks for something else, nothing is lost; later, the next one reads
+    /// the period whole.
     async fn refresh(&self, window: &mut Window, asked: &Asked) -> Result<Arc<Snapshot>> {
         let now = OffsetDateTime::now_utc();
         let period = asked.period(now)?;
-        let whole = window.whole.take().filter(|at| at.elapsed() < WHOLE);
+        let whole = window.whole.filter(|at| at.elapsed() < WHOLE);
         let since = match whole {
             // The first seconds' requests may have begun before.
             None => period.since - flow::PATIENCE,
             Some(_) => window.held.newest().unwrap_or(now).min(now).max(period.since) - LATE,
         };
-        let reading = self.read(asked, since, period.until).await?;
+        // Clocks differ a little. What is dated later than that would be read again and again, and hide what is not.
+        let reading = self.read(asked, since, period.until.unwrap_or(now + LATE)).await?;
+        window.whole = None;
         let read = &mut window.read;
         read.events += reading.events.len() as u64;
         read.bytes += reading.bytes;
@@ -157,15 +158,10 @@ impl Windows {
     }
 
     /// The newest events of the calls, and of another type or source that is asked for.
-    async fn read(
-        &self,
-        asked: &Asked,
-        since: OffsetDateTime,
-        until: Option<OffsetDateTime>,
-    ) -> Result<Reading> {
+    async fn read(&self, asked: &Asked, since: OffsetDateTime, until: OffsetDateTime) -> Result<Reading> {
         let options = ReadOptions {
             since: Some(Timestamp::try_from(since)?),
-            until: until.map(Timestamp::try_from).transpose()?,
+            until: Some(Timestamp::try_from(until)?),
             direction: Direction::Backwards,
             ..ReadOptions::default()
         };
@@ -194,48 +190,18 @@ async fn newest(mut events: EventStream) -> Result<Reading> {
     while let Some(next) = events.next().await {
         match next {
             Ok(event) => {
-                let bytes = event.to_json().len();
-                reading.bytes += bytes as u64;
+                reading.bytes += event.to_json().len() as u64;
                 if reading.events.len() == MAX_EVENTS || reading.bytes > MAX_BYTES {
                     reading.cut = Some(event.timestamp().instant());
                     break;
                 }
-                reading.events.push((event.key().to_string(), small(event, bytes)));
+                reading.events.push((event.key().to_string(), query::small(event)));
             }
             Err(ReadError::Item { .. }) => reading.skipped += 1,
             Err(error) => return Err(error).context("the journal could not be read"),
         }
     }
     Ok(reading)
-}
-
-/// What a list needs of an event: where it is large, no more of its data than what says how a call went.
-fn small(event: Event, bytes: usize) -> Event {
-    const SMALL_BYTES: usize = 2048;
-    const TEXT_CHARACTERS: usize = 200;
-    if bytes <= SMALL_BYTES {
-        return event;
-    }
-    let call = call::Call::from_data(event.data()).map(|call| {
-        let short = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(cut(&text, TEXT_CHARACTERS)));
-        call::Call {
-            name: cut(&call.name, TEXT_CHARACTERS).into(),
-            span: short(call.span),
-            parent: short(call.parent),
-            method: short(call.method),
-            route: short(call.route),
-            error: short(call.error),
-            ..call
-        }
-    });
-    let fields = json!({
-        "id": event.id(), "requestId": event.request_id(), "timestamp": event.timestamp().as_sent(),
-        "type": event.event_type(), "source": event.source(), "data": call.unwrap_or_default(),
-    });
-    match fields {
-        Value::Object(fields) => Event::from_fields(fields).unwrap_or(event),
-        _ => event,
-    }
 }
 
 /// A period as instants.

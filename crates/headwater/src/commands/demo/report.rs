@@ -85,7 +85,7 @@ impl Report {
             "failedRequest": self.failed_request(),
         });
         let mut out = terminal::out();
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", terminal::json(&line.to_string()))?;
         Ok(out.flush()?)
     }
 

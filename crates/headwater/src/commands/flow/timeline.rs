@@ -40,10 +40,10 @@ struct Row {
 }
 
 fn title(flow: &Flow) -> String {
-    let state = match flow.culprits.is_empty() {
+    let state = match flow.calls.iter().any(Call::is_failing) {
         _ if flow.failed => paint(BAD, "failed"),
-        true => paint(GOOD, "no call failed"),
-        false => paint(WARNING, "got over what failed"),
+        false => paint(GOOD, "no call failed"),
+        true => paint(WARNING, "got over what failed"),
     };
     let started = flow.entries.first().map(|entry| printable(&entry.timestamp)).unwrap_or_default();
     let size = format!(

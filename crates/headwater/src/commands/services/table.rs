@@ -200,7 +200,7 @@ fn read(report: &Report) -> String {
     let events = counted(report.window.events + report.before.events, "event");
     let read = format!("Read {events} in {}", query::queries(report.queries));
     let left_out = |name: &str, part: &Part| {
-        part.is_cut().then(|| format!("{name} is covered from {} on", when(part.read.since)))
+        part.is_cut.then(|| format!("{name} is covered from {} on", when(part.read.since)))
     };
     let left_out: Vec<_> =
         [left_out("the window", &report.window), left_out("the one before", &report.before)]

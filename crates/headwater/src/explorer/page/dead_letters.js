@@ -18,7 +18,8 @@ export function deadLetters(page) {
   const nothing = h("p", { class: "empty", hidden: true }, "The dead-letter queue is empty.");
   const panel = h("aside", { class: "panel", "aria-label": "The selected message" });
   const again = h("button", { type: "button", onclick: () => look() }, "Look again");
-  const asks = { type: "button", id: "redrive", onclick: () => ask(page, answer, look) };
+  // Until it is known what there is to move.
+  const asks = { type: "button", id: "redrive", disabled: true, onclick: () => ask(page, answer, look) };
   const redrive = !readOnly && h("button", asks, "Redrive…");
   const grid = new Grid({
     label: "Dead letters",

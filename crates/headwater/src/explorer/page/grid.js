@@ -46,7 +46,10 @@ export class Grid {
   sorted(index) {
     if (this.sortedBy === index) return;
     this.sortedBy = index;
-    put(this.head, this.header());
+    // The button that was pressed keeps the focus.
+    [...this.head.firstChild.children].forEach((cell, at) => {
+      if (this.columns[at].sort) cell.setAttribute("aria-sort", at === index ? "descending" : "none");
+    });
   }
 
   /** Shows these. What was in sight stays in place, whatever came above it. */
@@ -55,6 +58,8 @@ export class Grid {
     const anchor = this.items[first] && this.key(this.items[first]);
     const held = anchor === undefined ? -1 : items.findIndex((item) => this.key(item) === anchor);
     const active = this.active === null ? 0 : items.findIndex((item) => this.key(item) === this.active);
+    const hadFocus = this.active !== null && this.space.contains(document.activeElement);
+    const was = this.index;
     this.items = items;
     this.index = Math.max(0, active);
     if (active < 0) this.active = null;
@@ -62,6 +67,8 @@ export class Grid {
     this.space.style.height = `${items.length * this.height}px`;
     if (held > first) this.body.scrollTop += (held - first) * this.height;
     this.draw();
+    // The row with the focus has gone: the keyboard goes on where it was.
+    if (hadFocus && active < 0) this.go(was);
   }
 
   soon() {
@@ -78,12 +85,15 @@ export class Grid {
     // The row with the focus is kept, wherever it is, or the focus would be lost.
     if (this.index < this.items.length) shown.add(this.index);
     const kept = new Map();
-    for (const index of [...shown].sort((a, b) => a - b)) {
+    // From the last on, so that each new row finds the one that it comes before: who reads the document finds them in order.
+    let after = null;
+    for (const index of [...shown].sort((a, b) => b - a)) {
       const item = this.items[index];
       const key = this.key(item);
       const row = this.rows.get(key) ?? { element: h("div", { role: "row" }) };
       this.place(row, item, index);
-      if (!row.element.isConnected) this.space.append(row.element);
+      if (!row.element.isConnected) this.space.insertBefore(row.element, after);
+      after = row.element;
       kept.set(key, row);
     }
     for (const [key, row] of this.rows) if (!kept.has(key)) row.element.remove();
@@ -128,10 +138,10 @@ export class Grid {
   }
 
   click(event) {
-    // A click on a link with a modifier opens a tab: that is the browser's.
+    // A click on a link with a modifier opens a tab: that is the browser's. So is one on a link that leads elsewhere.
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button > 0 || String(getSelection())) return;
     const item = this.item(event.target.closest("[role=row]"));
-    if (item === undefined) return;
+    if (item === undefined || event.target.closest("a[data-own]")) return;
     event.preventDefault();
     this.open?.(item);
   }

@@ -84,7 +84,10 @@ function complain(view, error) {
     error.because.map((cause) => h("p", null, `because: ${cause}`)),
     error.help && h("p", null, error.help),
     h("button", { type: "button", onclick: () => refresh() }, "Try again"));
-  view.element.querySelector(":scope > .problem")?.remove();
+  const said = view.element.querySelector(":scope > .problem");
+  // The same again is not spoken again, and its button keeps the focus.
+  if (said?.textContent === problem.textContent) return;
+  said?.remove();
   view.element.prepend(problem);
 }
 
@@ -136,6 +139,12 @@ function press(event) {
 }
 
 async function begin() {
+  // The printed address, opened where this page is already: only what is behind # changes, which loads nothing.
+  window.addEventListener("hashchange", (event) => {
+    if (!location.hash.startsWith("#token=")) return;
+    event.stopImmediatePropagation();
+    location.reload();
+  });
   if (!(await api.unlock())) {
     put(main, h("section", { class: "problem" },
       h("h1", null, "This page needs its key"),

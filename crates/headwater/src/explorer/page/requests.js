@@ -15,8 +15,10 @@ const OUTCOMES = {
   answered: "Answered",
   pending: "Pending",
   unanswered: "Unanswered",
+  dropped: "Given up",
   noted: "No calls",
 };
+const WORDS = { noted: "no calls", dropped: "given up" };
 const newest = (a, b) => b.startedMillis - a.startedMillis || (a.id < b.id ? 1 : -1);
 const ORDERS = {
   started: { column: 0, by: newest },
@@ -83,11 +85,13 @@ export function requests(page) {
   function show() {
     const list = [...known.rows.values()].sort(order(query).by);
     grid.show(list);
-    const failed = list.filter((row) => row.outcome === "failed").length;
-    const onlyFailed = to("requests", "", { ...query, outcome: "failed" });
+    const ended = (outcome) => {
+      const such = list.filter((row) => row.outcome === outcome).length;
+      const only = to("requests", "", { ...query, outcome });
+      return such > 0 && [" · ", h("a", { href: only, class: "bad" }, `${grouped(such)} ${outcome}`)];
+    };
     put(count,
-      h("strong", null, counted(list.length, "request")),
-      failed > 0 && [" · ", h("a", { href: onlyFailed, class: "bad" }, `${grouped(failed)} failed`)],
+      h("strong", null, counted(list.length, "request")), ended("failed"), ended("unanswered"),
       known.culprit && [" · likeliest culprit ", h("a", { href: to("services"), class: "culprit" }, known.culprit)]);
     const isEmpty = list.length === 0 && known.version !== null;
     nothing.hidden = !isEmpty;
@@ -175,7 +179,7 @@ function cells(row) {
     row.startedMillis === null ? "" : clock(row.startedMillis),
     h("a", { href: to("request", row.id), tabindex: -1 }, row.id),
     firstCall(row),
-    h("span", { class: `outcome ${row.outcome}` }, row.outcome === "noted" ? "no calls" : row.outcome),
+    h("span", { class: `outcome ${row.outcome}` }, WORDS[row.outcome] ?? row.outcome),
     grouped(row.calls),
     span(row.durationMicroseconds),
     row.culprit === null ? "" : h("span", { class: "culprit" }, row.culprit),

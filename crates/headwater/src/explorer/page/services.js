@@ -48,7 +48,7 @@ export function services(page) {
       span(one.p50Microseconds),
       span(one.p99Microseconds),
       sparkline(latencies, { kind: "latency", words: latency(one) }),
-      one.culprit > 0 && h("a", { href: failed(one, query), tabindex: -1, class: "bad" }, counted(one.culprit, "request")),
+      one.culprit > 0 && h("a", { href: failed(one, query), tabindex: -1, class: "bad", "data-own": true }, counted(one.culprit, "request")),
     ];
   }
 
@@ -78,9 +78,11 @@ export function blame(one, query) {
   const { evidence } = one;
   const latest = evidence && h("a", { class: "button", href: to("request", evidence.requestId) }, "Open the latest");
   const these = one.culprit === 1 ? "Show that request" : "Show these requests";
-  const why = ` is the likeliest culprit: in ${counted(one.culprit, "request")} it was the first to fail.`;
+  const which = one.culprit === one.overloaded ? "was at its own limit" : "was the first to fail";
+  const why = ` is the likeliest culprit: in ${counted(one.culprit, "request")} it ${which}.`;
+  const rate = one.failureRate !== null && ` ${percent(one.failureRate)} of its calls failed.`;
   return [
-    h("p", null, h("strong", { class: "culprit" }, one.name), why, ` ${share(one.failureRate)} of its calls failed.`),
+    h("p", null, h("strong", { class: "culprit" }, one.name), why, rate),
     h("p", { class: "actions" }, h("a", { class: "button", href: failed(one, query) }, these), latest),
   ];
 }

@@ -40,6 +40,7 @@ fn report(events: &[Event], cut_minutes: i64) -> Report {
         asked,
         read: Window { since: asked.since + time::Duration::minutes(cut), ..asked },
         events: events.len() as u64 / 2,
+        is_cut: cut > 0,
     };
     let (window, before) = (part(hour(START), cut_minutes), part(hour(START - time::Duration::hours(1)), 0));
     let flows = flows(events, window.asked.until, Duration::from_secs(30));
