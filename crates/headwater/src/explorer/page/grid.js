@@ -84,19 +84,20 @@ export class Grid {
     for (let index = Math.max(0, top); index < Math.min(this.items.length, bottom); index++) shown.add(index);
     // The row with the focus is kept, wherever it is, or the focus would be lost.
     if (this.index < this.items.length) shown.add(this.index);
+    const keys = new Map([...shown].sort((a, b) => b - a).map((index) => [this.key(this.items[index]), index]));
+    for (const [key, row] of this.rows) if (!keys.has(key)) row.element.remove();
     const kept = new Map();
-    // From the last on, so that each new row finds the one that it comes before: who reads the document finds them in order.
+    // From the last on, so that each row finds the one that it comes before: who reads the document finds them in order.
     let after = null;
-    for (const index of [...shown].sort((a, b) => b - a)) {
-      const item = this.items[index];
-      const key = this.key(item);
+    for (const [key, index] of keys) {
       const row = this.rows.get(key) ?? { element: h("div", { role: "row" }) };
-      this.place(row, item, index);
-      if (!row.element.isConnected) this.space.insertBefore(row.element, after);
+      this.place(row, this.items[index], index);
+      // The row with the focus stays, or the focus would be lost.
+      const stays = row.element.isConnected && row.element.contains(document.activeElement);
+      if (!stays && (row.element.parentNode === null || row.element.nextSibling !== after)) this.space.insertBefore(row.element, after);
       after = row.element;
       kept.set(key, row);
     }
-    for (const [key, row] of this.rows) if (!kept.has(key)) row.element.remove();
     this.rows = kept;
   }
 
