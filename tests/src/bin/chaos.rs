@@ -32,10 +32,10 @@ struct Arguments {
     /// What chance depends on; another one each time unless it is given.
     #[arg(long)]
     seed: Option<u64>,
-    /// Harm runs at every call that changes something: an hour or two. What a run leaves depends on those alone.
+    /// Harm runs at every call that changes something: about half an hour on two cores. What a run leaves depends on those alone.
     #[arg(long, conflicts_with = "full")]
     changes: bool,
-    /// Every call, many seeds and 100,000 events instead of a few: most of a day.
+    /// Every call, many seeds and 100,000 events instead of a few: some hours.
     #[arg(long)]
     full: bool,
     /// Of all the calls that runs are harmed at one part, spread over all commands: for a sweep in several sittings.
