@@ -90,10 +90,12 @@ export function requests(page) {
       const only = to("requests", "", { ...query, outcome });
       return such > 0 && [" · ", h("a", { href: only, class: "bad" }, `${grouped(such)} ${outcome}`)];
     };
-    put(count,
+    const isKnown = known.version !== null;
+    put(count, !isKnown && "Reading…", isKnown && [
       h("strong", null, counted(list.length, "request")), ended("failed"), ended("unanswered"),
-      known.culprit && [" · likeliest culprit ", h("a", { href: to("services"), class: "culprit" }, known.culprit)]);
-    const isEmpty = list.length === 0 && known.version !== null;
+      known.culprit && [" · likeliest culprit ", h("a", { href: to("services"), class: "culprit" }, known.culprit)],
+    ]);
+    const isEmpty = list.length === 0 && isKnown;
     nothing.hidden = !isEmpty;
     grid.element.hidden = isEmpty;
     if (isEmpty) explain();
