@@ -13,7 +13,7 @@ use crate::proxy::route::Prefix;
 /// One MiB.
 const MIB: u32 = 1024 * 1024;
 /// Less than an event of a call has as JSON.
-const SHORTEST_EVENT_BYTES: usize = 256;
+const SHORTEST_EVENT_BYTES: usize = 192;
 
 pub(super) fn read(text: &str) -> Result<Configuration, Vec<Fault>> {
     let document = document(text)?;
