@@ -79,19 +79,12 @@ pub async fn connect(connection: &Connection) -> Result<SdkConfig, ConnectError>
     if connection.local {
         loader = loader.credentials_provider(dummies());
     }
-    let config = plain_where_the_endpoint_is(loader.load().await);
+    let config = loader.load().await;
     if connection.local {
         stays_on_this_host(&config)?;
         has_dummies(&config).await?;
     }
     Ok(config)
-}
-
-/// The same, where the endpoint has no TLS, with a client that has none: to load the system's certificates takes longer than
-/// half a call does. Where credentials come from may need it, so their provider keeps the client that it has.
-fn plain_where_the_endpoint_is(config: SdkConfig) -> SdkConfig {
-    let is_plain = config.endpoint_url().is_some_and(|url| url.starts_with("http://"));
-    if is_plain { config.into_builder().http_client(Builder::new().build_http()).build() } else { config }
 }
 
 /// Local runs bring their own dummies rather than look for the user's: only an explicit pair of dummy keys in the

@@ -21,6 +21,22 @@ pub(crate) fn parse(json: &[u8]) -> Result<Value, Rejection> {
         })
 }
 
+/// JSON with some characters as JSON's own escapes, which means the same. None of them may stand outside of its strings; there
+/// JSON is ASCII.
+pub fn escaped(json: &str, is_escaped: impl Fn(char) -> bool) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_escaped(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
 /// The seed of one value. serde carries errors as text only, so a rejection travels beside them in `refused`.
 struct Node<'a> {
     depth: usize,

@@ -26,6 +26,7 @@ mod trace_context;
 
 pub use event::Event;
 pub use identity::{ContentHash, EventKey, shard};
+pub use json::escaped as escaped_json;
 pub use rejection::{JsonPath, Problem, Rejection, Segment};
 pub use timestamp::{Timestamp, TimestampError};
 pub use trace_context::TraceParent;

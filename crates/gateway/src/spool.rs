@@ -81,7 +81,6 @@ impl Spool {
         }
         let current =
             Segment::create(directory, next).map_err(failed("make a file in the spool", directory))?;
-        state.rejected_bytes = fs::metadata(directory.join(REJECTED)).map_or(0, |metadata| metadata.len());
         state.disk_bytes += current.end;
         state.segments.push_back(current);
         Ok(Self {
@@ -286,20 +285,16 @@ impl Spool {
         line.push_str(json);
         line.push_str("}\n");
         let path = self.directory.join(REJECTED);
-        let mut state = self.state();
-        if state.rejected_bytes + line.len() as u64 > self.max_bytes / REJECTED_SHARE {
+        let kept = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        if kept + line.len() as u64 > self.max_bytes / REJECTED_SHARE {
             if self.failure.is_due() {
                 tracing::error!(file = %path.display(), "a rejected event was not kept: move the file away");
             }
-            state.rejected_bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
             return;
         }
         let file = OpenOptions::new().create(true).append(true).open(&path);
-        match file.and_then(|mut file| file.write_all(line.as_bytes())) {
-            Ok(()) => state.rejected_bytes += line.len() as u64,
-            Err(error) => {
-                tracing::error!(%error, file = %path.display(), "a rejected event could not be kept");
-            }
+        if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
+            tracing::error!(%error, file = %path.display(), "a rejected event could not be kept");
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use engine::text::is_deceptive;
+use event::escaped_json;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -101,16 +102,7 @@ pub fn printable(text: &str) -> String {
 /// JSON with the same characters as JSON's own escapes: machines read the same from it, and it may be looked at. Outside of its
 /// strings JSON is ASCII, where of these only line breaks and tabs may stand.
 pub fn json(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut json, c| {
-        if is_deceptive(c) && !c.is_ascii_whitespace() {
-            let escapes =
-                c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-            json.push_str(&escapes);
-        } else {
-            json.push(c);
-        }
-        json
-    })
+    escaped_json(text, |c| is_deceptive(c) && !c.is_ascii_whitespace())
 }
 
 /// Writes a value as indented JSON, for machines and for who looks at it.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{SPECVERSION, uri};
 use crate::rejection::{Problem, Rejection};
-use crate::{check, number};
+use crate::{check, escaped_json, number};
 
 /// Attributes that a CloudEvent must have to be an event of ours.
 const REQUIRED: [&str; 5] = ["specversion", "id", "source", "type", "time"];
@@ -75,21 +75,11 @@ fn is_allowed(character: char) -> bool {
     !character.is_control() && !matches!(code, 0xfdd0..=0xfdef) && code & 0xfffe != 0xfffe
 }
 
-/// An object as JSON text of allowed characters alone. Outside its strings JSON is ASCII, so an escape is always in a string.
+/// An object as JSON text of allowed characters alone.
 pub(super) fn json_text(object: &Map<String, Value>) -> String {
     // Writing maps with text keys into memory cannot fail.
     let json = serde_json::to_string(object).unwrap_or_default();
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        if is_allowed(character) {
-            text.push(character);
-        } else {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    text
+    escaped_json(&json, |character| !is_allowed(character))
 }
 
 /// Whether data of this content type is JSON: a subtype `json`, or one that ends in `+json` (JSON Event Format, 3.1.1).

@@ -159,8 +159,8 @@ impl Destination {
         progress: Progress,
         (turn, attempt): (usize, u64),
     ) -> Result<Request<RequestBody>, http::Error> {
-        let upstream =
-            self.upstreams.iter().cycle().nth(turn % self.upstreams.len().max(1) + attempt as usize - 1);
+        let place = turn.wrapping_add(attempt as usize - 1) % self.upstreams.len().max(1);
+        let upstream = self.upstreams.get(place);
         let mut parts = uri::Parts::default();
         parts.scheme = upstream.map(|upstream| upstream.scheme.clone());
         parts.authority = upstream.map(|upstream| upstream.authority.clone());

@@ -21,8 +21,6 @@ pub(super) struct State {
     pub(super) levels: Levels,
     /// What all segments take.
     pub(super) disk_bytes: u64,
-    /// What the file of rejected events takes.
-    pub(super) rejected_bytes: u64,
     pub(super) closed: bool,
 }
 

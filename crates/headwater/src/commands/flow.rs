@@ -36,7 +36,7 @@ pub async fn run(args: &cli::Flow, run: &Run) -> Result<Exit> {
     session.needs(&Tables::KIND)?;
     let spinner = Spinner::live("reading the request's events");
     let events = query::journal(&session).by_request(&args.request, &options);
-    let mut events: Vec<Event> = events.map_ok(query::small).try_collect().await?;
+    let mut events: Vec<Event> = events.map_ok(|event| query::small(event).0).try_collect().await?;
     drop(spinner);
     let is_cut = events.len() > limit;
     events.truncate(limit);

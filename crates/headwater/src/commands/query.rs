@@ -123,12 +123,13 @@ fn text(event: &Event) -> String {
 }
 
 /// What the analysis of calls needs of an event: where it is large, no more of its data than what says how a call went. So a
-/// hundred thousand of them fit into memory, whatever they carry.
-pub fn small(event: Event) -> Event {
+/// hundred thousand of them fit into memory, whatever they carry. With it, how many bytes all of it has as JSON.
+pub fn small(event: Event) -> (Event, usize) {
     const SMALL_BYTES: usize = 2048;
     const TEXT_CHARACTERS: usize = 200;
-    if event.to_json().len() <= SMALL_BYTES {
-        return event;
+    let bytes = event.to_json().len();
+    if bytes <= SMALL_BYTES {
+        return (event, bytes);
     }
     let short = |text: Cow<'_, str>| Cow::Owned(cut(&text, TEXT_CHARACTERS));
     let call = call::Call::from_data(event.data()).map(|call| call::Call {
@@ -144,10 +145,11 @@ pub fn small(event: Event) -> Event {
         "id": event.id(), "requestId": event.request_id(), "timestamp": event.timestamp().as_sent(),
         "type": event.event_type(), "source": event.source(), "data": call.map_or_else(|| json!({}), |call| json!(call)),
     });
-    match fields {
+    let small = match fields {
         Value::Object(fields) => Event::from_fields(fields).unwrap_or(event),
         _ => event,
-    }
+    };
+    (small, bytes)
 }
 
 /// A time as people give it: RFC 3339, or an age (`90s`, `15m`, `2h`, `1d`) before `now`.

@@ -7,6 +7,7 @@ use aws_env::At;
 use event::dead_letter::{Cause, DeadLetter};
 use futures::{StreamExt, TryStreamExt, stream};
 use resource::Error;
+use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
@@ -42,7 +43,7 @@ pub async fn run(args: &cli::Redrive, run: &Run) -> Result<Exit> {
     let moved = redrive(&dead, &events).await?;
     let mut out = terminal::out();
     match moved {
-        _ if run.json => writeln!(out, "{}", serde_json::json!({"moved": moved.count(), "by": moved.by()}))?,
+        _ if run.json => writeln!(out, "{}", json!({"moved": moved.count(), "by": moved.by()}))?,
         Moved::ByUs(count) => writeln!(out, "Moved {} back to the queue.", counted(count, "message"))?,
         Moved::BySqs(count) => writeln!(
             out,
@@ -238,7 +239,7 @@ fn preview(body: &str) -> String {
 
 fn as_json(message: &Received) -> serde_json::Value {
     let letter = DeadLetter::from_message(&message.message).ok().flatten();
-    serde_json::json!({
+    json!({
         "messageId": letter.as_ref().map_or(&message.id, |letter| &letter.message_id),
         "cause": letter.as_ref().map(|letter| match letter.cause {
             Cause::Rejected => "rejected",

@@ -193,7 +193,7 @@ impl Reading {
             if self.read.is_multiple_of(1_000) {
                 progress(self.read, &event);
             }
-            self.events.push(query::small(event));
+            self.events.push(query::small(event).0);
         }
         Ok(())
     }

@@ -190,12 +190,14 @@ async fn newest(mut events: EventStream) -> Result<Reading> {
     while let Some(next) = events.next().await {
         match next {
             Ok(event) => {
-                reading.bytes += event.to_json().len() as u64;
+                let key = event.key().to_string();
+                let (event, bytes) = query::small(event);
+                reading.bytes += bytes as u64;
                 if reading.events.len() == MAX_EVENTS || reading.bytes > MAX_BYTES {
                     reading.cut = Some(event.timestamp().instant());
                     break;
                 }
-                reading.events.push((event.key().to_string(), query::small(event)));
+                reading.events.push((key, event));
             }
             Err(ReadError::Item { .. }) => reading.skipped += 1,
             Err(error) => return Err(error).context("the journal could not be read"),

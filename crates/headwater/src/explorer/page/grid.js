@@ -33,7 +33,7 @@ export class Grid {
 
   header() {
     const cells = this.columns.map((column, index) => {
-      const sorted = column.sort && (index === this.sortedBy ? "descending" : "none");
+      const sorted = column.sort && "none";
       const attributes = { role: "columnheader", class: column.class, "aria-colindex": index + 1, "aria-sort": sorted };
       if (!column.sort) return h("div", attributes, column.title);
       const arrow = h("span", { "aria-hidden": "true", class: "arrow" });
@@ -93,8 +93,8 @@ export class Grid {
       const row = this.rows.get(key) ?? { element: h("div", { role: "row" }) };
       this.place(row, this.items[index], index);
       // The row with the focus stays, or the focus would be lost.
-      const stays = row.element.isConnected && row.element.contains(document.activeElement);
-      if (!stays && (row.element.parentNode === null || row.element.nextSibling !== after)) this.space.insertBefore(row.element, after);
+      const stays = row.element.nextSibling === after || row.element.contains(document.activeElement);
+      if (!row.element.isConnected || !stays) this.space.insertBefore(row.element, after);
       after = row.element;
       kept.set(key, row);
     }

@@ -18,7 +18,6 @@ const OUTCOMES = {
   dropped: "Given up",
   noted: "No calls",
 };
-const WORDS = { noted: "no calls", dropped: "given up" };
 const newest = (a, b) => b.startedMillis - a.startedMillis || (a.id < b.id ? 1 : -1);
 const ORDERS = {
   started: { column: 0, by: newest },
@@ -181,7 +180,7 @@ function cells(row) {
     row.startedMillis === null ? "" : clock(row.startedMillis),
     h("a", { href: to("request", row.id), tabindex: -1 }, row.id),
     firstCall(row),
-    h("span", { class: `outcome ${row.outcome}` }, WORDS[row.outcome] ?? row.outcome),
+    h("span", { class: `outcome ${row.outcome}` }, OUTCOMES[row.outcome].toLowerCase()),
     grouped(row.calls),
     span(row.durationMicroseconds),
     row.culprit === null ? "" : h("span", { class: "culprit" }, row.culprit),
